@@ -1,0 +1,144 @@
+"""The types every part of a decision shares.
+
+All are frozen. Amounts are integers in an asset's base units, times are
+milliseconds since the Unix epoch; there is no float anywhere.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from policy.algorithms import Algorithm, Digest
+from policy.reasons import Reason
+
+
+class Role(StrEnum):
+    """Why value leaves: each role counts against the asset's limits."""
+
+    PAYMENT = "payment"
+    FEE = "fee"  # to whoever processes the transaction; has no destination
+    ALLOWANCE = "allowance"  # a right to spend later counts as spent now
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """An amount of one asset that a payload lets go.
+
+    ``asset`` is a CAIP-19 identifier (``eip155:1/slip44:60``,
+    ``eip155:1/erc20:0xA0b8…`` with the EIP-55 address) or, in a transfer
+    intent, the asset's name in the policy. ``destination`` is in its one
+    canonical form, and None for a fee.
+    """
+
+    asset: str
+    amount: int
+    destination: str | None
+    role: Role = Role.PAYMENT
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a payload does, as its decoder read it.
+
+    ``source`` names the account whose funds move when it is not the key's own
+    (ERC-20 ``transferFrom``). ``expires_at`` is in seconds since the epoch.
+    """
+
+    action: str
+    transfers: tuple[Transfer, ...]
+    chain_id: int | None = None
+    source: str | None = None
+    expires_at: int | None = None
+    nonce: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Facts, and the exact bytes that a signature over this payload covers."""
+
+    facts: Facts
+    message: bytes
+    digest: Digest = Digest.NATIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A payload format: its stable tag, its one decoder and what it may yield.
+
+    ``decode`` returns ``Decoded`` or raises ``PayloadError``, nothing else,
+    for any bytes.
+    """
+
+    tag: str
+    decode: Callable[[bytes], Decoded]
+    actions: frozenset[str]
+    algorithms: frozenset[Algorithm]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Who wants which key to sign what."""
+
+    key: str
+    format: str
+    caller: str
+    facts: Facts
+
+
+class Counter(NamedTuple):
+    """Names one rolling sum: what left ``key`` in ``asset`` over ``span_ms``."""
+
+    key: str
+    asset: str
+    span_ms: int
+
+
+class Used(NamedTuple):
+    """What a rolling window holds now: base units, and number of requests."""
+
+    total: int
+    count: int
+
+
+class Usage(Protocol):
+    """Read access to the rolling windows, already rolled to the time of the decision."""
+
+    def used(self, counter: Counter) -> Used:
+        """Return what the counter's window holds; zero when never charged."""
+
+
+class Charge(NamedTuple):
+    """What an allowed request adds to a counter."""
+
+    counter: Counter
+    amount: int
+    count: int = 1
+
+
+class LimitState(NamedTuple):
+    """A window beside its bounds, for the audit log; None where there is no bound."""
+
+    counter: Counter
+    before: Used
+    after: Used
+    max_total: int | None
+    max_count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The engine's answer. ``reasons`` is empty exactly when it is allowed.
+
+    ``reasons[0]`` is the one a caller is told; the audit log gets them all.
+    """
+
+    reasons: tuple[Reason, ...]
+    grant: str | None = None
+    charges: tuple[Charge, ...] = ()
+    limits: tuple[LimitState, ...] = ()
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the request may be signed."""
+        return not self.reasons

@@ -1,0 +1,1 @@
+"""Signgate: a signing service that enforces a policy on what it decodes itself."""

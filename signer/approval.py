@@ -1,0 +1,62 @@
+"""The single-use token that the HSM pool's only signing method takes.
+
+Only the ledger holds a ``Mint``; the pool holds its ``redeem``. An approval
+that the mint did not issue, or that was redeemed before, signs nothing.
+"""
+
+from dataclasses import dataclass
+
+from policy.algorithms import Algorithm, Digest
+
+
+class ApprovalInvalidError(Exception):
+    """The approval was never issued here, or was used before."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Approval:
+    """Permission to sign exactly ``message`` with exactly one key version, once.
+
+    ``subject`` names what was approved: the caller and request id of a
+    request, or the tree size of a checkpoint.
+    """
+
+    subject: tuple[str, str]
+    key: str
+    version: int
+    algorithm: Algorithm
+    message: bytes
+    digest: Digest = Digest.NATIVE
+
+    @property
+    def key_version(self) -> str:
+        """The resource name, ``keys/{key}/versions/{version}``."""
+        return f"keys/{self.key}/versions/{self.version}"
+
+
+class Mint:
+    """Issues approvals and takes each of them back once."""
+
+    def __init__(self) -> None:
+        self._outstanding: set[Approval] = set()
+
+    def issue(self, approval: Approval) -> Approval:
+        """Make the approval valid for one signature."""
+        self._outstanding.add(approval)
+        return approval
+
+    def redeem(self, approval: Approval) -> None:
+        """Use the approval up.
+
+        Raises:
+            ApprovalInvalidError: it is not outstanding.
+        """
+        try:
+            self._outstanding.remove(approval)
+        except KeyError:
+            message = f"no outstanding approval for {approval.key_version}"
+            raise ApprovalInvalidError(message) from None
+
+    def revoke(self, approval: Approval) -> None:
+        """Withdraw an approval that will not be used; none outstanding is fine."""
+        self._outstanding.discard(approval)

@@ -1,0 +1,114 @@
+"""The types that cross the boundaries between rpc, signing, ledger and HSM."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from policy.model import Decoded
+from policy.reasons import PayloadError, Reason
+from signer.approval import Approval
+from signer.errors import Code as ServiceCode
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated peer: its certificate's SAN, fingerprint and source address."""
+
+    san: str
+    certificate_sha256: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignRequest:
+    """One request, decoded: ``decoded`` is the decoder's refusal if it refused.
+
+    ``version`` is None where the caller left the key's version to the policy.
+    """
+
+    caller: Caller
+    request_id: str
+    key: str
+    version: int | None
+    format: str
+    payload_sha256: bytes
+    decoded: Decoded | PayloadError
+    validate_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A signature that may be released, and the decision behind it.
+
+    ``signature`` is r || s for ECDSA, the plain octets for everything else.
+    """
+
+    key_version: str
+    signature: bytes
+    leaf_index: int
+    policy_version: int
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A durable permission to sign once."""
+
+    approval: Approval
+    leaf_index: int
+    policy_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A refusal; ``reasons[0]`` is the one the caller is told."""
+
+    reasons: tuple[Reason, ...]
+    leaf_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The request id is bound to another payload, or its first attempt still runs."""
+
+    code: ServiceCode
+    leaf_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """A validate-only request that would have been allowed."""
+
+    leaf_index: int
+    policy_version: int
+
+
+Verdict = Granted | Signed | Refused | Conflict | Validated
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an approved signing ended.
+
+    A signature: released. No signature and ``refused``: the HSM refused for
+    certain, the reservation is given back. Neither: unknown, so it is spent.
+    """
+
+    approval: Approval
+    signature: bytes | None
+    refused: bool = False
+    detail: str = ""
+
+
+class Ledger(Protocol):
+    """The single truth about usage, idempotency, policy and the audit log."""
+
+    def decide(self, requests: Sequence[SignRequest]) -> list[Verdict]:
+        """Decide all requests in one durable transaction, in order.
+
+        Raises:
+            LedgerUnavailable: nothing was decided; nothing may be released.
+        """
+
+    def settle(self, outcomes: Sequence[Outcome]) -> None:
+        """Queue the outcomes as leaves of the next transaction; returns at once."""
