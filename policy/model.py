@@ -98,7 +98,7 @@ class Used(NamedTuple):
     """What a rolling window holds now: base units, and number of requests."""
 
     total: int
-    count: int
+    requests: int
 
 
 class Usage(Protocol):
@@ -113,7 +113,7 @@ class Charge(NamedTuple):
 
     counter: Counter
     amount: int
-    count: int = 1
+    requests: int = 1
 
 
 class LimitState(NamedTuple):
@@ -123,7 +123,7 @@ class LimitState(NamedTuple):
     before: Used
     after: Used
     max_total: int | None
-    max_count: int | None
+    max_requests: int | None
 
 
 @dataclass(frozen=True, slots=True)
