@@ -1,0 +1,67 @@
+# `make demo` and `make test` work on a new clone; everything else is below them.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PROTOS := $(wildcard proto/signer/v1/*.proto)
+JOBS ?= 2
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: demo
+demo: $(INSTALLED) ## Set up, start a signer, use it as a client would, and check every step
+	@$(BIN)/python -m deploy.dev.demo
+
+.PHONY: dev
+dev: $(INSTALLED) ## Run the same server in the foreground
+	@$(BIN)/python -m deploy.dev.serve
+
+.PHONY: test
+test: lint unit ## Lint, types, layering, generated code, all tests, coverage
+
+.PHONY: lint
+lint: $(INSTALLED) ## ruff, mypy, import-linter, generated code
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+	$(BIN)/python -m deploy.dev.protos --check
+
+.PHONY: unit
+unit: $(INSTALLED) ## All tests with the coverage gates
+	rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report= $(ARGS)
+	coverage report --include='policy/*' --fail-under=100
+	coverage report --include='signer/*' --fail-under=95
+
+.PHONY: fuzz
+fuzz: $(INSTALLED) ## The long campaign of `any bytes as payload`
+	SIGNGATE_FUZZ_EXAMPLES=100000 $(BIN)/python -m pytest -n $(JOBS) --timeout=3600 -m long tests/policy
+
+.PHONY: chaos
+chaos: $(INSTALLED) ## The long campaigns: kills under load, clients racing for the last unit
+	SIGNGATE_KILLS=50 SIGNGATE_ROUNDS=1000 $(BIN)/python -m pytest --timeout=7200 -m long tests/ledger tests/end_to_end
+
+.PHONY: proto
+proto: $(INSTALLED) ## Generate signer/v1 from proto/
+	$(BIN)/python -m deploy.dev.protos
+
+.PHONY: lock
+lock: ## Resolve the locked versions again
+	uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-header --python-version 3.11 --group dev pyproject.toml -o requirements.lock
+
+.PHONY: clean
+clean: ## Remove everything that was made
+	rm -rf $(VENV) .dev build *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@bash .ci/system-packages
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

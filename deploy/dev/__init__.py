@@ -1,0 +1,1 @@
+"""A complete signer on one machine, for development and demonstration only."""
