@@ -1,6 +1,13 @@
-"""One small tree of errors. Each class has one code; rpc maps codes to statuses."""
+"""One small tree of errors. Each class has one code; rpc maps codes to statuses.
+
+The message of an error may reach the caller, so it holds only what the caller
+may know; what only an operator may know goes to the logs.
+"""
 
 from enum import StrEnum
+
+from policy.reasons import Code as PolicyCode
+from policy.reasons import Reason
 
 
 class Code(StrEnum):
@@ -11,6 +18,9 @@ class Code(StrEnum):
     CALLER_NOT_ALLOWED = "CALLER_NOT_ALLOWED"
     REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
     REQUEST_IN_PROGRESS = "REQUEST_IN_PROGRESS"
+    NO_PUBLIC_KEY = "NO_PUBLIC_KEY"
+    NO_CHECKPOINT = "NO_CHECKPOINT"
+    TOO_MANY_STREAMS = "TOO_MANY_STREAMS"
     HSM_UNAVAILABLE = "HSM_UNAVAILABLE"
     HSM_REFUSED = "HSM_REFUSED"
     SIGNATURE_INVALID = "SIGNATURE_INVALID"
@@ -24,7 +34,7 @@ class Code(StrEnum):
 class SigngateError(Exception):
     """Base of every error that this service raises on purpose."""
 
-    code = Code.INTERNAL
+    code: Code | PolicyCode = Code.INTERNAL
 
 
 class ConfigError(SigngateError):
@@ -37,6 +47,61 @@ class InvalidRequestError(SigngateError):
     code = Code.INVALID_REQUEST
 
 
+class UnauthenticatedError(SigngateError):
+    """The peer's certificate does not say who it is."""
+
+    code = Code.UNAUTHENTICATED
+
+
+class CallerNotAllowedError(SigngateError):
+    """The caller is not in the port's list; ``san`` is for the log."""
+
+    code = Code.CALLER_NOT_ALLOWED
+
+    def __init__(self, message: str, san: str) -> None:
+        super().__init__(message)
+        self.san = san
+
+
+class RefusedError(SigngateError):
+    """The policy refused; the caller is told the first reason's code only."""
+
+    def __init__(self, reasons: tuple[Reason, ...], leaf_index: int) -> None:
+        super().__init__(f"refused by policy: {reasons[0].code}")
+        self.code = reasons[0].code
+        self.leaf_index = leaf_index
+
+
+class ConflictError(SigngateError):
+    """The request id is taken: by another payload, or by an attempt that still runs."""
+
+    def __init__(self, code: Code) -> None:
+        text = {
+            Code.REQUEST_ID_REUSED: "the request id is bound to another key or payload",
+            Code.REQUEST_IN_PROGRESS: "the first attempt of this request has not ended: retry",
+        }
+        super().__init__(text[code])
+        self.code = code
+
+
+class NoPublicKeyError(SigngateError):
+    """An HMAC key has no public half."""
+
+    code = Code.NO_PUBLIC_KEY
+
+
+class NoCheckpointError(SigngateError):
+    """No checkpoint has been published yet."""
+
+    code = Code.NO_CHECKPOINT
+
+
+class TooManyStreamsError(SigngateError):
+    """The port's share of long-lived streams is taken."""
+
+    code = Code.TOO_MANY_STREAMS
+
+
 class LedgerUnavailableError(SigngateError):
     """Nothing was decided, so nothing may be signed or released."""
 
@@ -44,19 +109,26 @@ class LedgerUnavailableError(SigngateError):
 
 
 class HsmError(SigngateError):
-    """Base of what can go wrong at the token."""
+    """Base of what can go wrong at the token.
+
+    ``certain`` says that no signature exists, so that the reservation is given back.
+    """
 
     code = Code.HSM_UNAVAILABLE
+    certain = False
 
 
 class HsmUnavailableError(HsmError):
     """No session could be had: nothing reached the token, so nothing is spent."""
+
+    certain = True
 
 
 class HsmRefusedError(HsmError):
     """The token refused for certain; no signature exists."""
 
     code = Code.HSM_REFUSED
+    certain = True
 
 
 class OutcomeUnknownError(HsmError):

@@ -79,6 +79,7 @@ class Conflict:
 class Validated:
     """A validate-only request that would have been allowed."""
 
+    key_version: str
     leaf_index: int
     policy_version: int
 

@@ -1,0 +1,216 @@
+"""The service's configuration: one TOML file, every error of it at once.
+
+Each field says its unit, its default and its bounds. Relative paths are taken
+from the configuration file's directory. Secrets are never in here: the PIN is
+named by its provider.
+"""
+
+import tomllib
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from signer.errors import ConfigError
+
+MAX_PORT = 65535
+
+
+def _address(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > MAX_PORT:
+        raise ValueError(f"{text!r} is not host:port, such as 127.0.0.1:8443")
+    if host != "localhost":
+        try:
+            ip_address(host.strip("[]"))
+        except ValueError:
+            raise ValueError(f"{host!r} is not an IP address to listen on") from None
+    return text
+
+
+def _from_directory(path: Path, info: ValidationInfo) -> Path:
+    return Path(info.context or ".") / path
+
+
+Address = Annotated[str, AfterValidator(_address)]
+FilePath = Annotated[Path, AfterValidator(_from_directory)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Listener(_Section):
+    """A port and the callers that may use it.
+
+    Attributes:
+        listen: address and port to listen on; port 0 takes a free one.
+        callers: the SANs that may call; everybody else is refused, so an empty
+            list refuses all.
+    """
+
+    listen: Address
+    callers: frozenset[str]
+
+
+class Tls(_Section):
+    """TLS 1.3 with client certificates on both ports.
+
+    Attributes:
+        certificate: the server's chain, PEM.
+        private_key: its key, PEM; must not be readable by others.
+        client_ca: the authorities that issue the callers' certificates, PEM.
+    """
+
+    certificate: FilePath
+    private_key: FilePath
+    client_ca: FilePath
+
+
+class Pin(_Section):
+    """Where the token's PIN comes from: exactly one of the two.
+
+    Attributes:
+        file: a file that only its owner can read, such as a mounted secret.
+        env: the name of an environment variable.
+    """
+
+    file: FilePath | None = None
+    env: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.file is None) == (self.env is None):
+            raise ValueError('needs exactly one of file = "…" or env = "…"')
+        return self
+
+
+class Hsm(_Section):
+    """The PKCS#11 token.
+
+    Attributes:
+        module: the library, such as /usr/lib/softhsm/libsofthsm2.so.
+        token: the token's label.
+        pin: the provider of the user PIN.
+        sessions: sessions to keep open, 1 to 256; default 4.
+    """
+
+    module: Path
+    token: str
+    pin: Pin
+    sessions: int = Field(default=4, ge=1, le=256)
+
+
+class Ledger(_Section):
+    """The ledger.
+
+    Attributes:
+        path: the SQLite file; created when missing.
+        lease_seconds: how long an unanswered attempt keeps its request id before a
+            retry may resume it, 1 to 300 seconds; default 10.
+        retention_days: how long request ids are remembered, 1 to 3,650 days; default 7.
+    """
+
+    path: FilePath
+    lease_seconds: int = Field(default=10, ge=1, le=300)
+    retention_days: int = Field(default=7, ge=1, le=3650)
+
+
+class Audit(_Section):
+    """The audit log's publication.
+
+    Attributes:
+        origin: the log's name in its checkpoints, such as signgate.firm.example/vault.
+        directory: where tiles and checkpoints are written.
+        key: the Ed25519 key on the token that signs checkpoints; default signgate-audit.
+        version: that key's version, from 1; default 1.
+    """
+
+    origin: str = Field(pattern=r"^[!-*,-~]{1,200}$")
+    directory: FilePath
+    key: str = "signgate-audit"
+    version: int = Field(default=1, ge=1)
+
+
+class Policy(_Section):
+    """The policy that an empty ledger starts with.
+
+    Attributes:
+        bootstrap: the document that becomes version 1; a ledger that already has a
+            policy ignores it. Without it an empty ledger refuses every request.
+    """
+
+    bootstrap: FilePath | None = None
+
+
+class Server(_Section):
+    """Sizes and times of the server.
+
+    Attributes:
+        threads: handlers of the signing port, 1 to 256; default 16.
+        max_payload_bytes: the largest payload, 1 KiB to 1 MiB; default 262,144.
+        request_seconds: the longest a request may take when its caller sets no
+            deadline, or a later one, 1 to 60 seconds; default 5.
+        drain_seconds: how long a shutdown waits for accepted requests, 1 to 300
+            seconds; default 20.
+    """
+
+    threads: int = Field(default=16, ge=1, le=256)
+    max_payload_bytes: int = Field(default=256 * 1024, ge=1024, le=1024 * 1024)
+    request_seconds: int = Field(default=5, ge=1, le=60)
+    drain_seconds: int = Field(default=20, ge=1, le=300)
+
+
+class Log(_Section):
+    """The operational log, JSON lines on standard error.
+
+    Attributes:
+        level: debug, info, warning or error; default info.
+    """
+
+    level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+
+
+class Config(_Section):
+    """The whole file; see deploy/examples/signgate.toml."""
+
+    signing: Listener
+    control: Listener
+    tls: Tls
+    hsm: Hsm
+    ledger: Ledger
+    audit: Audit
+    policy: Policy = Policy()
+    server: Server = Server()
+    log: Log = Log()
+
+
+def load(path: Path) -> Config:
+    """Read the configuration file.
+
+    Raises:
+        ConfigError: one line that names the file and every problem in it.
+    """
+    try:
+        document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        return Config.model_validate(document, context=path.parent)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+    except ValidationError as error:
+        problems = (f"{_path(item['loc'])}: {item['msg']}" for item in error.errors())
+        raise ConfigError(f"{path}: {'; '.join(problems)}") from None
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, location))

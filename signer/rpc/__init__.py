@@ -1,0 +1,1 @@
+"""gRPC: peers, status codes and the services on the two ports."""

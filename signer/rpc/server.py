@@ -1,0 +1,108 @@
+"""The two listeners: TLS 1.3, client certificates, health, reflection."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
+
+from signer.errors import ConfigError
+from signer.rpc.peer import Identify
+from signer.rpc.status import answers_stream
+
+# grpc offers TLS 1.2 and cannot be told not to. The cipher list rules 1.2 only,
+# and this suite needs a pre-shared key that nobody has: so 1.2 never agrees on one.
+NO_TLS_1_2 = "ECDHE-PSK-CHACHA20-POLY1305"
+
+KEEPALIVE = (
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+)
+
+
+def require_tls_1_3() -> None:
+    """Refuse TLS 1.2 in this process; call it before any credentials are made."""
+    os.environ["GRPC_SSL_CIPHER_SUITES"] = NO_TLS_1_2
+
+
+def credentials(private_key: bytes, chain: bytes, client_ca: bytes) -> grpc.ServerCredentials:
+    """Return credentials that demand a client certificate from ``client_ca``; all PEM."""
+    return grpc.ssl_server_credentials(
+        [(private_key, chain)], root_certificates=client_ca, require_client_auth=True
+    )
+
+
+class Server:
+    """One listener with its health service; NOT_SERVING until told otherwise."""
+
+    def __init__(self, threads: int, max_message_bytes: int) -> None:
+        options = [
+            ("grpc.so_reuseport", 0),  # a second server on this port must fail, not share it
+            ("grpc.max_receive_message_length", max_message_bytes),
+            *KEEPALIVE,
+        ]
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="rpc")
+        self.grpc = grpc.server(pool, options=options)
+        self._services: list[str] = []
+        self._health = health.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
+        self._set("", serving=False)
+
+    def serve_service(self, name: str) -> None:
+        """Name a service that was added to ``grpc``, for health and reflection."""
+        self._services.append(name)
+        self._set(name, serving=False)
+
+    def reflect(self, identify: Identify) -> None:
+        """Describe the services to callers who pass ``identify``."""
+        names = (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        servicer = _Reflection(names, identify)
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, self.grpc)
+
+    def bind(self, address: str, tls: grpc.ServerCredentials) -> int:
+        """Bind the port and return its number.
+
+        Raises:
+            ConfigError: the address can't be bound.
+        """
+        try:
+            port = self.grpc.add_secure_port(address, tls)
+        except RuntimeError:
+            port = 0
+        if not port:
+            raise ConfigError(
+                f"{address}: can't listen there: busy, or not an address of this host"
+            )
+        return port
+
+    def set_serving(self) -> None:
+        """Report healthy from now on."""
+        for name in ("", *self._services):
+            self._set(name, serving=True)
+
+    def drain(self, seconds: float) -> None:
+        """Report unhealthy, take no new calls and wait for those accepted."""
+        self._health.enter_graceful_shutdown()
+        self.grpc.stop(seconds).wait()
+
+    def _set(self, name: str, *, serving: bool) -> None:
+        status = health_pb2.HealthCheckResponse
+        self._health.set(name, status.SERVING if serving else status.NOT_SERVING)
+
+
+class _Reflection(reflection.ReflectionServicer):
+    def __init__(self, names: Sequence[str], identify: Identify) -> None:
+        super().__init__(names)
+        self._identify = identify
+
+    @answers_stream
+    def ServerReflectionInfo(
+        self, request_iterator: Iterator[Any], context: grpc.ServicerContext
+    ) -> Iterator[Any]:
+        """Describe the services to an allowed caller."""
+        self._identify(context)
+        yield from super().ServerReflectionInfo(request_iterator, context)

@@ -1,0 +1,151 @@
+"""The signing port's service."""
+
+import threading
+from collections.abc import Iterator
+
+import grpc
+
+from signer.errors import InvalidRequestError
+from signer.keyring import Keyring
+from signer.model import Caller, SignRequest
+from signer.rpc.inbox import Inbox
+from signer.rpc.peer import Identify
+from signer.rpc.requests import Decode, deadline_of, key_name, key_version_name, sign_request
+from signer.rpc.results import Results
+from signer.rpc.status import answers, answers_stream
+from signer.signing import Result, Signing
+from signer.v1 import resources_pb2, signing_service_pb2_grpc
+from signer.v1 import signing_service_pb2 as pb
+
+MAX_BATCH = 256
+DEFAULT_PAGE, MAX_PAGE = 100, 1000
+
+
+class SigningService(signing_service_pb2_grpc.SigningServiceServicer):
+    """Translates messages; ``signer.signing`` does the work."""
+
+    def __init__(
+        self,
+        signing: Signing,
+        keyring: Keyring,
+        decode: Decode,
+        identify: Identify,
+        request_seconds: float,
+    ) -> None:
+        self._signing = signing
+        self._keyring = keyring
+        self._decode = decode
+        self._identify = identify
+        self._request_seconds = request_seconds
+        self._results = Results(keyring.public_key_of)
+        self._inboxes: set[Inbox[pb.StreamSignPayloadsRequest]] = set()
+
+    def drain(self) -> None:
+        """Read no more from the open streams; what was read is still answered."""
+        for inbox in tuple(self._inboxes):
+            inbox.close()
+
+    @answers
+    def SignPayload(
+        self, request: pb.SignPayloadRequest, context: grpc.ServicerContext
+    ) -> pb.SignPayloadResponse:
+        """Sign one payload."""
+        caller = self._identify(context)
+        wanted = sign_request(request, caller, self._decode)
+        deadline = deadline_of(context, self._request_seconds)
+        return self._results.response(request, self._signing.sign([wanted], deadline)[0])
+
+    @answers
+    def BatchSignPayloads(
+        self, request: pb.BatchSignPayloadsRequest, context: grpc.ServicerContext
+    ) -> pb.BatchSignPayloadsResponse:
+        """Sign several payloads in one transaction."""
+        caller = self._identify(context)
+        _check_batch(request)
+        deadline = deadline_of(context, self._request_seconds)
+        results = self._sign_each(list(request.requests), caller, deadline)
+        return pb.BatchSignPayloadsResponse(results=results)
+
+    @answers_stream
+    def StreamSignPayloads(
+        self,
+        request_iterator: Iterator[pb.StreamSignPayloadsRequest],
+        context: grpc.ServicerContext,
+    ) -> Iterator[pb.StreamSignPayloadsResponse]:
+        """Sign what comes, everything that has arrived in one transaction."""
+        caller = self._identify(context)
+        inbox: Inbox[pb.StreamSignPayloadsRequest] = Inbox(MAX_BATCH)
+        self._inboxes.add(inbox)
+        context.add_callback(lambda: self._end(inbox))
+        threading.Thread(target=_fill, args=(inbox, request_iterator), daemon=True).start()
+        for batch in inbox.batches():
+            deadline = deadline_of(context, self._request_seconds)
+            for result in self._sign_each([item.request for item in batch], caller, deadline):
+                yield pb.StreamSignPayloadsResponse(result=result)
+
+    def _end(self, inbox: Inbox[pb.StreamSignPayloadsRequest]) -> None:
+        inbox.close()
+        self._inboxes.discard(inbox)
+
+    def _sign_each(
+        self, messages: list[pb.SignPayloadRequest], caller: Caller, deadline: float
+    ) -> list[pb.SignPayloadResult]:
+        wanted = [self._wanted(message, caller) for message in messages]
+        good = [item for item in wanted if isinstance(item, SignRequest)]
+        signed = iter(self._signing.sign(good, deadline) if good else ())
+        results: list[Result] = [
+            next(signed) if isinstance(item, SignRequest) else item for item in wanted
+        ]
+        return list(map(self._results.either, messages, results))
+
+    def _wanted(
+        self, message: pb.SignPayloadRequest, caller: Caller
+    ) -> SignRequest | InvalidRequestError:
+        try:
+            return sign_request(message, caller, self._decode)
+        except InvalidRequestError as error:
+            return error
+
+    @answers
+    def GetKey(self, request: pb.GetKeyRequest, context: grpc.ServicerContext) -> resources_pb2.Key:
+        """Return a key that the caller has a grant for."""
+        return self._keyring.key(self._identify(context), key_name(request.name))
+
+    @answers
+    def ListKeys(
+        self, request: pb.ListKeysRequest, context: grpc.ServicerContext
+    ) -> pb.ListKeysResponse:
+        """List the caller's keys, a page at a time."""
+        caller = self._identify(context)
+        size = request.page_size or DEFAULT_PAGE
+        if not 1 <= size <= MAX_PAGE:
+            raise InvalidRequestError(f"page_size: 1 to {MAX_PAGE:,}, or 0 for {DEFAULT_PAGE}")
+        keys = self._keyring.keys(caller, after=request.page_token)
+        token = keys[size - 1].name.removeprefix("keys/") if len(keys) > size else ""
+        return pb.ListKeysResponse(keys=keys[:size], next_page_token=token)
+
+    @answers
+    def GetPublicKey(
+        self, request: pb.GetPublicKeyRequest, context: grpc.ServicerContext
+    ) -> resources_pb2.PublicKey:
+        """Return the public key of one version."""
+        caller = self._identify(context)
+        return self._keyring.public_key(caller, *key_version_name(request.name))
+
+
+def _check_batch(request: pb.BatchSignPayloadsRequest) -> None:
+    number = len(request.requests)
+    if not 1 <= number <= MAX_BATCH:
+        raise InvalidRequestError(f"requests: 1 to {MAX_BATCH}, not {number}")
+    if len({item.request_id for item in request.requests}) != number:
+        raise InvalidRequestError("requests: two of them have the same request_id")
+
+
+def _fill(
+    inbox: Inbox[pb.StreamSignPayloadsRequest],
+    source: Iterator[pb.StreamSignPayloadsRequest],
+) -> None:
+    try:
+        inbox.fill(source)
+    except Exception:  # noqa: BLE001 - grpc ends a cancelled stream's iterator with a bare Exception
+        inbox.close()
