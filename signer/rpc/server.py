@@ -1,6 +1,5 @@
-"""The two listeners: TLS 1.3, client certificates, health, reflection."""
+"""A listener: TLS 1.3 (see the package), client certificates, health, reflection."""
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,20 +12,11 @@ from signer.errors import ConfigError
 from signer.rpc.peer import Identify
 from signer.rpc.status import answers_stream
 
-# grpc offers TLS 1.2 and cannot be told not to. The cipher list rules 1.2 only,
-# and this suite needs a pre-shared key that nobody has: so 1.2 never agrees on one.
-NO_TLS_1_2 = "ECDHE-PSK-CHACHA20-POLY1305"
-
 KEEPALIVE = (
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
 )
-
-
-def require_tls_1_3() -> None:
-    """Refuse TLS 1.2 in this process; call it before any credentials are made."""
-    os.environ["GRPC_SSL_CIPHER_SUITES"] = NO_TLS_1_2
 
 
 def credentials(private_key: bytes, chain: bytes, client_ca: bytes) -> grpc.ServerCredentials:

@@ -1,0 +1,103 @@
+"""A throw-away certificate authority for development, demonstration and tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+LIFETIME = timedelta(days=30)
+# A certificate of the very moment is "not yet valid" to a clock that is a little late.
+BACKDATED = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A certificate and its key, both PEM."""
+
+    certificate: bytes
+    private_key: bytes
+
+    def write(self, directory: Path, name: str) -> None:
+        """Write ``name.crt`` and ``name.key``, the key readable by its owner only."""
+        (directory / f"{name}.crt").write_bytes(self.certificate)
+        key = directory / f"{name}.key"
+        key.touch(mode=0o600)
+        key.write_bytes(self.private_key)
+
+
+def uri(name: str) -> x509.GeneralName:
+    """Return a URI SAN, such as a SPIFFE id."""
+    return x509.UniformResourceIdentifier(name)
+
+
+def dns(name: str) -> x509.GeneralName:
+    """Return a DNS SAN."""
+    return x509.DNSName(name)
+
+
+SERVER_NAMES = (dns("localhost"), x509.IPAddress(ip_address("127.0.0.1")))
+
+
+class Authority:
+    """Issues P-256 certificates."""
+
+    def __init__(self, name: str = "Signgate development CA") -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        builder = self._builder(self._name, self._key.public_key(), LIFETIME)
+        builder = builder.add_extension(
+            x509.BasicConstraints(ca=True, path_length=0), critical=True
+        )
+        self._certificate = builder.sign(self._key, hashes.SHA256())
+
+    @property
+    def certificate(self) -> bytes:
+        """The authority's own certificate, PEM."""
+        return self._certificate.public_bytes(Encoding.PEM)
+
+    def issue(
+        self,
+        names: Sequence[x509.GeneralName],
+        common_name: str = "not used",
+        lifetime: timedelta = LIFETIME,
+    ) -> Identity:
+        """Issue a certificate for SANs; a negative lifetime gives an expired one."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+        builder = self._builder(subject, key.public_key(), lifetime)
+        builder = builder.add_extension(
+            x509.ExtendedKeyUsage(
+                [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+            ),
+            critical=False,
+        )
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        certificate = builder.sign(self._key, hashes.SHA256())
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return Identity(certificate.public_bytes(Encoding.PEM), pem)
+
+    def _builder(
+        self, subject: x509.Name, public_key: ec.EllipticCurvePublicKey, lifetime: timedelta
+    ) -> x509.CertificateBuilder:
+        now = datetime.now(UTC)
+        return x509.CertificateBuilder(
+            issuer_name=self._name,
+            subject_name=subject,
+            public_key=public_key,
+            serial_number=x509.random_serial_number(),
+            not_valid_before=now - BACKDATED + min(lifetime, timedelta()),
+            not_valid_after=now + lifetime,
+        )
