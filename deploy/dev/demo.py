@@ -1,0 +1,230 @@
+"""The main job on the embedded defaults, as a client sees it, each step checked.
+
+Usage: python -m deploy.dev.demo [DIRECTORY]   (default .dev/demo)
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import grpc
+import rlp
+from eth_account import Account
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from deploy.dev import environment
+from deploy.dev.client import connect, intent
+from deploy.dev.serving import Serving
+from signer.v1 import audit_service_pb2 as audit
+from signer.v1 import audit_service_pb2_grpc as audit_grpc
+from signer.v1 import signing_service_pb2 as pb
+from signer.v1 import signing_service_pb2_grpc as pb_grpc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deploy.dev.environment import Environment
+
+OMNIBUS = "0x1111111111111111111111111111111111111111"
+USDC = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
+ONE_USDC = 10**6
+ETHEREUM = "ethereum.transaction"
+ED25519_LENGTH = 64
+REFUSALS = 4
+
+
+class DemoError(Exception):
+    """A step did not do what it must."""
+
+
+def step(text: str) -> None:
+    """Announce a step."""
+    print(f"\n\033[1m{text}\033[0m", flush=True)
+
+
+def require(condition: object, text: str) -> None:
+    """Show what holds, or fail with it."""
+    if not condition:
+        raise DemoError(text)
+    print(f"  ok  {text}", flush=True)
+
+
+def usdc_transfer(amount: int, nonce: int = 0) -> bytes:
+    """Return an unsigned EIP-1559 transaction that sends USDC to the omnibus address."""
+    gwei, gas_limit, chain_id, no_value = 10**9, 65_000, 1, 0
+    data = bytes.fromhex("a9059cbb" + OMNIBUS[2:].rjust(64, "0") + f"{amount:064x}")
+    contract = bytes.fromhex(USDC[2:])
+    fees = [gwei, 50 * gwei, gas_limit]
+    encoded: bytes = rlp.encode([chain_id, nonce, *fees, contract, no_value, data, []])
+    return b"\x02" + encoded
+
+
+class Client:
+    """A caller with its certificate."""
+
+    def __init__(self, directory: Path, name: str, address: str) -> None:
+        self._stub = pb_grpc.SigningServiceStub(connect(directory, name, address))
+
+    def sign(
+        self, key: str, payload: bytes, payload_format: str, request_id: str | None = None
+    ) -> pb.SignPayloadResponse:
+        """Sign a payload; a fresh request id is made when none is given."""
+        request = pb.SignPayloadRequest(
+            name=f"keys/{key}",
+            request_id=request_id or str(uuid.uuid4()),
+            payload_format=payload_format,
+            payload=payload,
+        )
+        return self._stub.SignPayload(request, timeout=10)
+
+    def address(self, key: str) -> str:
+        """Return the key's Ethereum address."""
+        return self._stub.GetPublicKey(pb.GetPublicKeyRequest(name=f"keys/{key}")).ethereum_address
+
+
+def signs_an_ethereum_transfer(wallet: Client) -> None:
+    """A transfer within the policy is signed, and the signature is the key's."""
+    step("An Ethereum transfer of 2,500 USDC")
+    response = wallet.sign("wd-usdc", usdc_transfer(2_500 * ONE_USDC), ETHEREUM)
+    raw = response.ethereum.raw_transaction
+    print(f"      raw transaction 0x{raw.hex()[:64]}…")
+    signer = Account.recover_transaction(raw)
+    require(signer == wallet.address("wd-usdc"), f"eth-account recovers the key's address {signer}")
+
+
+def signs_a_transfer_intent(payments: Client) -> None:
+    """A bank-side transfer document is signed too."""
+    step("A transfer intent of 900.00 EUR")
+    response = payments.sign("payments", euro_intent("90000"), "intent")
+    require(len(response.signature) == ED25519_LENGTH, f"signed by {response.name}")
+
+
+def euro_intent(amount: str) -> bytes:
+    """Return an intent that is good for five minutes."""
+    return intent(
+        asset="EUR",
+        amount=amount,
+        destination="DE02120300000000202051",
+        nonce=uuid.uuid4().hex,
+        expiry=int(time.time()) + 300,
+    )
+
+
+def refuses(reason: str, attempt: Callable[[], object]) -> bool:
+    """Tell whether the attempt is refused with this reason; show what the caller sees."""
+    try:
+        attempt()
+    except grpc.RpcError as error:
+        seen = reason_of(error)
+        print(f"      {error.code().name}, reason {seen}")
+        return seen == reason
+    return False
+
+
+def reason_of(error: grpc.RpcError) -> str:
+    """Return the stable reason that a status carries."""
+    status = rpc_status.from_call(error)
+    info = error_details_pb2.ErrorInfo()
+    found = any(detail.Unpack(info) for detail in status.details) if status else False
+    return info.reason if found else ""
+
+
+def refuses_what_the_policy_forbids(wallet: Client, payments: Client, desk: Client) -> None:
+    """Each refusal has a reason that is stable and says no more than its caller may know."""
+    step("Over the limit: 60,000 USDC where a request may move 50,000")
+    payload = usdc_transfer(60_000 * ONE_USDC)
+    over = refuses("LIMIT_PER_REQUEST", lambda: wallet.sign("wd-usdc", payload, ETHEREUM))
+    require(over, "refused")
+    step("Another caller, who has keys of its own but no grant for this one")
+    payload = usdc_transfer(1)
+    require(refuses("KEY_DENIED", lambda: payments.sign("wd-usdc", payload, ETHEREUM)), "refused")
+    step("Outside hours: of the day desk and the night desk one is always closed")
+    # The night desk first: where it is open until midnight, the day desk stays closed after.
+    closed = [
+        refuses("OUTSIDE_HOURS", lambda key=key: desk.sign(key, euro_intent("100"), "intent"))
+        for key in ("night-desk", "day-desk")
+    ]
+    require(any(closed), "refused")
+
+
+def replays_a_request(wallet: Client) -> None:
+    """The same request again gives the first result; another payload under its id none."""
+    step("A retry under the same request id")
+    request_id, payload = str(uuid.uuid4()), usdc_transfer(ONE_USDC, nonce=1)
+    first = wallet.sign("wd-usdc", payload, ETHEREUM, request_id)
+    second = wallet.sign("wd-usdc", payload, ETHEREUM, request_id)
+    require(second.replayed, "the first result came again")
+    require(first.signature == second.signature, "and the limit was charged once")
+    other = usdc_transfer(ONE_USDC, nonce=2)
+    reused = refuses(
+        "REQUEST_ID_REUSED", lambda: wallet.sign("wd-usdc", other, ETHEREUM, request_id)
+    )
+    require(reused, "another payload under that id is refused")
+
+
+def tails_the_audit_log(directory: Path, address: str) -> None:
+    """Every decision is in the log, with its reasons in full."""
+    step("The audit log, live")
+    stub = audit_grpc.AuditServiceStub(connect(directory, "siem", address))
+    records = []
+    for response in stub.TailRecords(audit.TailRecordsRequest(stop_at_end=True), timeout=10):
+        record = json.loads(response.record)
+        records.append(record)
+        reasons = ",".join(reason["code"] for reason in record.get("reasons", ()))
+        print(f"      {response.index:3} {record['event']:18} {record['outcome']:10} {reasons}")
+    denied = [record for record in records if record["outcome"] == "denied"]
+    require(len(denied) >= REFUSALS, f"{len(records)} records, {len(denied)} refusals among them")
+
+
+def verifies_the_audit_log(here: Environment) -> None:
+    """The log verifies offline, and one changed byte is found."""
+    step("The audit log, offline")
+    key = here.signgate("audit", "key", "--config", str(here.config)).stdout.strip()
+    log = here.directory / "log"
+    good = here.signgate("audit", "verify", str(log), "--key", key)
+    require(good.returncode == 0, good.stdout.strip())
+    forged = here.directory / "forged-log"
+    shutil.copytree(log, forged)
+    entries = next((forged / "tile" / "entries").rglob("*.p/*"))
+    content = bytearray(entries.read_bytes())
+    content[len(content) // 2] ^= 1
+    entries.write_bytes(content)
+    bad = here.signgate("audit", "verify", str(forged), "--key", key, check=False)
+    require(bad.returncode != 0, f"one byte changed: {(bad.stdout + bad.stderr).strip()}")
+
+
+def run(directory: Path) -> None:
+    """Run every step, or raise DemoError."""
+    step(f"A throw-away CA, token, keys, policy and configuration in {directory}")
+    here = environment.create(directory)
+    with Serving(here) as server:
+        print(f"      signing port {server.signing}, control port {server.control}")
+        wallet = Client(directory, "wallet", server.signing)
+        signs_an_ethereum_transfer(wallet)
+        signs_a_transfer_intent(Client(directory, "payments", server.signing))
+        stranger = Client(directory, "stranger", server.signing)
+        refuses_what_the_policy_forbids(wallet, stranger, Client(directory, "desk", server.signing))
+        replays_a_request(wallet)
+        tails_the_audit_log(directory, server.control)
+    verifies_the_audit_log(here)
+    step("All of it held.")
+
+
+def main(arguments: list[str]) -> None:
+    """Run in the named directory; exit 1 with one line when a step fails."""
+    directory = Path(arguments[0] if arguments else ".dev/demo")
+    try:
+        run(directory)
+    except (DemoError, grpc.RpcError) as error:
+        sys.exit(f"failed: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

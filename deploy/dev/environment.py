@@ -1,0 +1,118 @@
+"""Everything a signer needs, in one directory: CA, token, keys, policy, configuration.
+
+For development, demonstration and tests: the PIN lies in a file beside the token.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.dev.ca import SERVER_NAMES, Authority, uri
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+SIGNGATE = Path(sys.executable).with_name("signgate")
+CALLERS = {
+    "wallet": "spiffe://firm.example/wallet-usdc",
+    "payments": "spiffe://firm.example/payments",
+    "desk": "spiffe://firm.example/desk",
+    "officer-a": "spiffe://firm.example/officer/a",
+    "siem": "spiffe://firm.example/siem",
+    "stranger": "spiffe://firm.example/stranger",
+}
+KEYS = {
+    "signgate-audit": "ed25519",
+    "wd-usdc": "ecdsa-secp256k1",
+    "payments": "ed25519",
+    "day-desk": "ecdsa-p256",
+    "night-desk": "ecdsa-p256",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """A directory that holds a whole installation."""
+
+    directory: Path
+
+    @property
+    def config(self) -> Path:
+        """The configuration file."""
+        return self.directory / "signgate.toml"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The process environment in which SoftHSM finds this directory's token."""
+        return {**os.environ, "SOFTHSM2_CONF": str(self.directory / "softhsm2.conf")}
+
+    def signgate(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the command ``signgate`` to its end."""
+        command = [SIGNGATE, *arguments]
+        return subprocess.run(
+            command, env=self.variables, check=check, capture_output=True, text=True, timeout=60
+        )
+
+    def serve(self) -> subprocess.Popen[str]:
+        """Start the server; its log comes through ``stderr``."""
+        command = [SIGNGATE, "serve", "--config", self.config]
+        return subprocess.Popen(command, env=self.variables, stderr=subprocess.PIPE, text=True)
+
+
+def create(
+    directory: Path,
+    policy: str | None = None,
+    listen: tuple[str, str] = ("127.0.0.1:0", "127.0.0.1:0"),
+    keys: dict[str, str] | None = None,
+) -> Environment:
+    """Make a new installation in ``directory``, which is emptied first.
+
+    ``listen`` has the addresses of the signing and the control port.
+    """
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    environment = Environment(directory.resolve())
+    _write_certificates(directory)
+    _write_configuration(directory, listen)
+    text = policy or (EXAMPLES / "policy.toml").read_text(encoding="utf-8")
+    (directory / "policy.toml").write_text(text, encoding="utf-8")
+    _make_token(environment)
+    for name, algorithm in (KEYS if keys is None else keys).items():
+        environment.signgate(
+            "keys", "generate", name, "--algorithm", algorithm, "--config", str(environment.config)
+        )
+    return environment
+
+
+def _write_certificates(directory: Path) -> None:
+    authority = Authority()
+    (directory / "ca.crt").write_bytes(authority.certificate)
+    authority.issue(SERVER_NAMES).write(directory, "server")
+    for name, san in CALLERS.items():
+        authority.issue([uri(san)]).write(directory, name)
+
+
+def _write_configuration(directory: Path, listen: tuple[str, str]) -> None:
+    text = (EXAMPLES / "signgate.toml").read_text(encoding="utf-8")
+    addresses = iter(listen)
+    text = re.sub(r'(?m)^listen = ".*"', lambda _: f'listen = "{next(addresses)}"', text)
+    (directory / "signgate.toml").write_text(text, encoding="utf-8")
+
+
+def _make_token(environment: Environment) -> None:
+    tokens = environment.directory / "tokens"
+    tokens.mkdir(mode=0o700)
+    settings = f"directories.tokendir = {tokens.resolve()}\nlog.level = ERROR\n"
+    (environment.directory / "softhsm2.conf").write_text(settings, encoding="utf-8")
+    pin = environment.directory / "pin"
+    pin.touch(mode=0o600)
+    pin.write_text(secrets.token_hex(8), encoding="utf-8")
+    # The tool takes a PIN as an argument only; this one is thrown away with its token.
+    command = ["softhsm2-util", "--init-token", "--free", "--label", "signgate"]
+    command += ["--pin", pin.read_text(encoding="utf-8"), "--so-pin", secrets.token_hex(8)]
+    subprocess.run(command, env=environment.variables, check=True, capture_output=True)

@@ -1,0 +1,55 @@
+"""A server process, from its start until it has drained."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deploy.dev.environment import Environment
+
+
+class Serving:
+    """Starts ``signgate serve`` and waits until it serves; drains it at the end.
+
+    Attributes:
+        signing, control: the addresses of the two ports.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        self.process = environment.serve()
+        self.log: list[str] = []
+        self.signing, self.control = self._wait_until_serving()
+        # A pipe that nobody reads would stop the server when it is full.
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _wait_until_serving(self) -> tuple[str, str]:
+        for line in self._lines():
+            event = json.loads(line) if line.startswith("{") else {}
+            if event.get("event") == "serving":
+                return event["signing"], event["control"]
+        raise RuntimeError(f"the server did not start: {''.join(self.log)}")
+
+    def _lines(self) -> Iterator[str]:
+        for line in self.process.stderr or ():
+            self.log.append(line)
+            yield line
+
+    def _read(self) -> None:
+        for _ in self._lines():
+            pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self, seconds: float = 30) -> int:
+        """Send SIGTERM and wait for the drain; return the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
