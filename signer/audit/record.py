@@ -1,0 +1,160 @@
+"""One entry of the audit log: the types, and their bytes.
+
+Compatibility: a record is JSON in UTF-8 with ASCII member names, in the order of
+the fields below. Entries are hashed as they are stored and are never encoded
+again, so fields may be added at the end, but none is ever renamed, reordered,
+retyped or given another meaning; a reader ignores members that it does not know.
+A member is left out where it has its default value. There are no floats: amounts
+and other numbers that may exceed 2^53 are decimal strings.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+MAX_BYTES = (1 << 16) - 1  # C2SP tlog-tiles, log entries: a uint16 length
+_BOUNDS = ((1024, 64), (256, 16), (64, 4))  # characters of a text, elements of a list
+
+
+class Clock(Struct, frozen=True, omit_defaults=True):
+    """``ok``, or ``behind`` the newest time in the ledger by so many milliseconds."""
+
+    state: str
+    behind_ms: int = 0
+
+
+class Reason(Struct, frozen=True):
+    """One failed rule."""
+
+    code: str
+    rule: str
+    detail: str
+
+
+class Caller(Struct, frozen=True):
+    """Who asked: certificate SAN, certificate fingerprint in hex, source address."""
+
+    san: str
+    certificate_sha256: str
+    address: str
+
+
+class Payload(Struct, frozen=True):
+    """What was handed in: its format's tag, the SHA-256 of its bytes in hex."""
+
+    format: str
+    sha256: str
+
+
+class Transfer(Struct, frozen=True, omit_defaults=True):
+    """An amount, in base units, that leaves."""
+
+    asset: str
+    amount: str
+    role: str
+    destination: str | None = None
+
+
+class Facts(Struct, frozen=True, omit_defaults=True):
+    """What the payload does; ``expires_at`` is in seconds since the epoch."""
+
+    action: str
+    transfers: tuple[Transfer, ...] = ()
+    chain_id: str | None = None
+    source: str | None = None
+    expires_at: str | None = None
+    nonce: str | None = None
+
+
+class Policy(Struct, frozen=True):
+    """The policy decided by: its version, the SHA-256 of its document in hex."""
+
+    version: int
+    sha256: str
+
+
+class Sum(Struct, frozen=True, omit_defaults=True):
+    """A window's content or its bounds: base units, and number of requests."""
+
+    total: str | None = None
+    requests: int | None = None
+
+
+class Limit(Struct, frozen=True):
+    """A window before and after the request, beside its bounds."""
+
+    asset: str
+    span_ms: int
+    before: Sum
+    after: Sum
+    max: Sum
+
+
+class Record(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One entry.
+
+    ``index`` is its place in the log, from 0; ``time`` is RFC 3339 in UTC to the
+    millisecond. ``event`` is one of ``log.opened``, ``sign.decision``,
+    ``sign.outcome``, ``validate``, ``policy.activated``, ``freeze``, ``unfreeze``.
+    ``decision`` is the index of the decision that an outcome or a replay belongs
+    to. ``truncated`` marks an entry whose longest texts and lists were cut.
+    """
+
+    index: int
+    time: str
+    clock: Clock
+    event: str
+    outcome: str
+    reasons: tuple[Reason, ...] = ()
+    request_id: str | None = None
+    caller: Caller | None = None
+    key_version: str | None = None
+    payload: Payload | None = None
+    facts: Facts | None = None
+    message_sha256: str | None = None
+    policy: Policy | None = None
+    grant: str | None = None
+    limits: tuple[Limit, ...] = ()
+    approvals: tuple[str, ...] = ()
+    resumed: bool = False
+    decision: int | None = None
+    signature_sha256: str | None = None
+    detail: str | None = None
+    by: str | None = None
+    scope: str | None = None
+    name: str | None = None
+    truncated: bool = False
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def encode(record: Record) -> bytes:
+    """Return the bytes that are stored and hashed, at most ``MAX_BYTES``."""
+    try:
+        body = _encode(record)
+    except UnicodeEncodeError:  # a lone surrogate in what somebody sent
+        return _bounded(record)
+    return body if len(body) <= MAX_BYTES else _bounded(record)
+
+
+def _bounded(record: Record) -> bytes:
+    members = {**msgspec.to_builtins(record), "truncated": True}
+    bodies = (_encode(_cut(members, *bound)) for bound in _BOUNDS)
+    return next(body for body in bodies if len(body) <= MAX_BYTES)
+
+
+def _cut(value: Any, text: int, elements: int) -> Any:
+    if isinstance(value, str):
+        return _cut_text(value.encode("utf-8", "backslashreplace").decode(), text)
+    if isinstance(value, Mapping):
+        return {name: _cut(member, text, elements) for name, member in value.items()}
+    if isinstance(value, tuple | list):
+        return [_cut(element, text, elements) for element in value[:elements]]
+    return value
+
+
+def _cut_text(value: str, length: int) -> str:
+    return value if len(value) <= length else f"{value[:length]}...(+{len(value) - length})"
