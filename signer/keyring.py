@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 
-from policy.compile import KeyPolicy, Policy
-
 from policy.algorithms import Algorithm
 from policy.payloads import ethereum
 from policy.reasons import Code
+from policy.rules import KeyPolicy, Policy
 from signer.errors import NoPublicKeyError, SigngateError
 from signer.hsm import Pool, PublicKey
 from signer.model import Caller
@@ -83,7 +82,7 @@ def _described(name: str, key: KeyPolicy) -> pb.Key:
         name=f"keys/{name}",
         primary_version=_version_name(name, key),
         algorithm=_algorithm(key.algorithm),
-        payload_formats=sorted(key.payloads),
+        payload_formats=sorted(key.formats),
     )
 
 

@@ -1,0 +1,60 @@
+"""What a caller is told of an error."""
+
+import grpc
+import pytest
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from policy.reasons import Code as PolicyCode
+from policy.reasons import Reason
+from signer import errors
+from signer.rpc.status import STATUS, shielded, status_of
+
+SECRET = Reason(PolicyCode.DESTINATION_NOT_ALLOWED, "keys.k.grants.g", "0x1111 is not in @treasury")
+
+
+def info_of(status: status_pb2.Status) -> error_details_pb2.ErrorInfo:
+    """Unpack the error info of a status."""
+    info = error_details_pb2.ErrorInfo()
+    assert status.details[0].Unpack(info)
+    return info
+
+
+@pytest.mark.parametrize("code", [*PolicyCode, *errors.Code])
+def test_every_code_has_a_status(code: PolicyCode | errors.Code) -> None:
+    """No code is without a status, and none is OK or unknown."""
+    assert STATUS[code] in {status.value[0] for status in grpc.StatusCode} - {0, 2}
+
+
+def test_codes_do_not_collide() -> None:
+    """A code means one thing, whether the policy or the service says it."""
+    assert len(STATUS) == len(PolicyCode) + len(errors.Code)
+    assert len({str(code) for code in STATUS}) == len(STATUS)
+
+
+def test_a_refusal_tells_its_code_and_no_rule() -> None:
+    """The caller gets the stable reason and the audit index; rules and details stay inside."""
+    status = status_of(errors.RefusedError((SECRET,), 42))
+    assert status.code == code_pb2.PERMISSION_DENIED
+    assert info_of(status).reason == "DESTINATION_NOT_ALLOWED"
+    assert info_of(status).domain == "signgate"
+    assert info_of(status).metadata == {"audit_index": "42"}
+    assert b"treasury" not in status.SerializeToString()
+    assert b"grants" not in status.SerializeToString()
+
+
+def test_a_bug_tells_only_a_reference() -> None:
+    """An exception that is not ours does not reach the caller."""
+    seen = shielded(ValueError("secret path /etc/pin"))
+    status = status_of(seen)
+    assert status.code == code_pb2.INTERNAL
+    assert "secret" not in status.message
+    assert status.message.startswith("internal error, reference ")
+
+
+def test_unavailable_carries_a_retry_hint() -> None:
+    """What may be tried again says when."""
+    status = status_of(errors.LedgerUnavailableError("the ledger does not answer"))
+    hint = error_details_pb2.RetryInfo()
+    assert status.code == code_pb2.UNAVAILABLE
+    assert status.details[1].Unpack(hint)
+    assert hint.retry_delay.nanos > 0
