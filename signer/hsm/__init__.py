@@ -1,0 +1,7 @@
+"""The PKCS#11 token: the only place in the service that can make a signature."""
+
+from signer.hsm.pool import Pool
+from signer.hsm.public_key import PublicKey
+from signer.hsm.token import Token, open_token
+
+__all__ = ["Pool", "PublicKey", "Token", "open_token"]

@@ -1,0 +1,129 @@
+"""How each algorithm is asked of a token: mechanism, parameters, input, fix-ups.
+
+Messages are hashed here and not on the token, but for Ed25519 and HMAC, which
+need the message itself: tokens differ in which hashing mechanisms they have
+(SoftHSM has no CKM_ECDSA_SHA256), and none has Keccak.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import sha3
+from pkcs11 import MGF, Mechanism
+
+from policy.algorithms import Algorithm, Digest
+from signer.errors import HsmRefusedError
+
+# RFC 8017, section 9.2, note 1: what precedes the hash in a DigestInfo for SHA-256.
+_SHA256_DIGEST_INFO: Final = bytes.fromhex("3031300d060960864801650304020105000420")
+_SECP256K1_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+_DIGEST_SIZE: Final = 32
+_SCALAR_SIZE: Final = 32
+
+
+def sha256(message: bytes) -> bytes:
+    """Return the SHA-256 of the message."""
+    return hashlib.sha256(message).digest()
+
+
+def keccak256(message: bytes) -> bytes:
+    """Return the Keccak-256 of the message (the padding of before FIPS 202)."""
+    digest: bytes = sha3.keccak_256(message).digest()
+    return digest
+
+
+def low_s(signature: bytes) -> bytes:
+    """Replace a high s by the order minus s: the same signature in its one form (BIP 62).
+
+    What is not a signature comes back as it is, for verification to refuse.
+    """
+    s = int.from_bytes(signature[_SCALAR_SIZE:])
+    if not _SECP256K1_ORDER // 2 < s < _SECP256K1_ORDER:
+        return signature
+    return signature[:_SCALAR_SIZE] + (_SECP256K1_ORDER - s).to_bytes(_SCALAR_SIZE)
+
+
+def _as_is(data: bytes) -> bytes:
+    return data
+
+
+def _digest_info(message: bytes) -> bytes:
+    return _SHA256_DIGEST_INFO + sha256(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """How one algorithm is done.
+
+    ``hashes`` gives for each digest the function from the message to the token's
+    input; a digest that is not there is refused. ``input_size`` is that input's
+    exact length in bytes, None where any is right.
+    """
+
+    mechanism: Mechanism
+    hashes: Mapping[Digest, Callable[[bytes], bytes]]
+    input_size: int | None = None
+    parameters: tuple[Mechanism, MGF, int] | None = None
+    normalise: Callable[[bytes], bytes] = _as_is
+
+    def token_input(self, message: bytes, digest: Digest) -> bytes:
+        """Return what the token must be given to sign ``message``.
+
+        Raises:
+            HsmRefusedError: the algorithm does not go with this digest.
+        """
+        if digest not in self.hashes:
+            raise HsmRefusedError(f"{self.mechanism.name} keys do not sign a {digest} digest")
+        return self.hashes[digest](message)
+
+    def check_input(self, data: bytes) -> None:
+        """Refuse input that the token might take but must not sign.
+
+        SoftHSM signs "digests" of 0 to 32,000 bytes; python-pkcs11 takes anything
+        but ``bytes`` for a sequence of chunks.
+
+        Raises:
+            HsmRefusedError: wrong type or length.
+        """
+        if type(data) is not bytes or self.input_size not in (None, len(data)):
+            raise HsmRefusedError(f"{self.mechanism.name} input must be {self.input_size} bytes")
+
+
+def _hmac(mechanism: Mechanism) -> Scheme:
+    return Scheme(mechanism, {Digest.NATIVE: _as_is})
+
+
+SCHEMES: Final[Mapping[Algorithm, Scheme]] = {
+    Algorithm.ECDSA_P256: Scheme(Mechanism.ECDSA, {Digest.NATIVE: sha256}, input_size=_DIGEST_SIZE),
+    Algorithm.ECDSA_SECP256K1: Scheme(
+        Mechanism.ECDSA,
+        {Digest.NATIVE: sha256, Digest.KECCAK256: keccak256},
+        input_size=_DIGEST_SIZE,
+        normalise=low_s,
+    ),
+    Algorithm.ED25519: Scheme(Mechanism.EDDSA, {Digest.NATIVE: _as_is}),
+    # CKM_RSA_PKCS over a DigestInfo is CKM_SHA256_RSA_PKCS, and more tokens have it.
+    Algorithm.RSA_PKCS1_SHA256: Scheme(
+        Mechanism.RSA_PKCS,
+        {Digest.NATIVE: _digest_info},
+        input_size=len(_SHA256_DIGEST_INFO) + _DIGEST_SIZE,
+    ),
+    Algorithm.RSA_PSS_SHA256: Scheme(
+        Mechanism.RSA_PKCS_PSS,
+        {Digest.NATIVE: sha256},
+        input_size=_DIGEST_SIZE,
+        parameters=(Mechanism.SHA256, MGF.SHA256, _DIGEST_SIZE),
+    ),
+    Algorithm.HMAC_SHA256: _hmac(Mechanism.SHA256_HMAC),
+    Algorithm.HMAC_SHA384: _hmac(Mechanism.SHA384_HMAC),
+    Algorithm.HMAC_SHA512: _hmac(Mechanism.SHA512_HMAC),
+}
+
+# FIPS 180-4: the length of each hash, which is that of the MAC, in bytes.
+MAC_SIZES: Final[Mapping[Algorithm, int]] = {
+    Algorithm.HMAC_SHA256: 32,
+    Algorithm.HMAC_SHA384: 48,
+    Algorithm.HMAC_SHA512: 64,
+}

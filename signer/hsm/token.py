@@ -1,0 +1,122 @@
+"""A token with this process logged in.
+
+The login belongs to the process and not to a session: closing a session that was
+opened with a PIN would log out every other one. So one anchor session does the
+one login and stays open; all others are opened without a PIN, and the login ends
+with the last of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, cast
+
+import pkcs11
+from pkcs11.constants import MechanismFlag, TokenFlag
+from pkcs11.exceptions import MechanismInvalid, PKCS11Error
+
+from signer.errors import ConfigError, HsmUnavailableError
+from signer.hsm.errors import Ckr, code_of, describe
+from signer.hsm.module import Module, load
+from signer.pin import PinProvider
+
+_LOGIN_PROBLEMS: Final[Mapping[int, str]] = {
+    Ckr.PIN_INCORRECT: "the PIN is wrong; it was tried once and will not be tried again",
+    Ckr.PIN_LOCKED: "the PIN is locked; the security officer must set it anew",
+    Ckr.PIN_EXPIRED: "the PIN has expired; it must be changed",
+    Ckr.USER_PIN_NOT_INITIALIZED: "the user PIN was never set",
+}
+
+
+class Token:
+    """A logged-in token; opens sessions. Thread-safe."""
+
+    def __init__(self, token: pkcs11.Token, anchor: pkcs11.Session) -> None:
+        self._token = token
+        self._anchor = anchor
+
+    @property
+    def label(self) -> str:
+        """The token's label."""
+        return self._token.label
+
+    def open(self, *, rw: bool = False) -> pkcs11.Session:
+        """Open a session that shares the login; it is the caller's to close.
+
+        Raises:
+            PKCS11Error: as the token says.
+        """
+        return self._token.open(rw=rw)
+
+    def can(self, mechanism: pkcs11.Mechanism, flag: MechanismFlag) -> bool:
+        """Tell whether the token has a mechanism for a purpose (``C_GetMechanismInfo``)."""
+        try:
+            info = self._token.slot.get_mechanism_info(mechanism)
+        except MechanismInvalid:
+            return False
+        return bool(info.flags & flag)
+
+    def close(self) -> None:
+        """Close the anchor session. What fails here is gone already."""
+        try:
+            self._anchor.close()
+        except PKCS11Error:
+            return
+
+
+def open_token(module: Path, label: str, pin: PinProvider, *, serial: str | None = None) -> Token:
+    """Load the module, find the token and log in, with one attempt at the PIN.
+
+    Args:
+        module: the PKCS#11 library.
+        label: the token's label.
+        pin: gives the user PIN; not asked before the token is found.
+        serial: needed where two tokens have the same label.
+
+    Raises:
+        ConfigError: no such module or token, or the PIN is refused.
+        HsmUnavailableError: the token does not open a session.
+    """
+    return log_in(load(module), label, pin, serial=serial)
+
+
+def log_in(module: Module, label: str, pin: PinProvider, *, serial: str | None = None) -> Token:
+    """Do what ``open_token`` does, on a loaded module."""
+    try:
+        token = _find(list(module.tokens()), label, serial)
+        anchor = token.open()
+    except PKCS11Error as error:
+        raise HsmUnavailableError(f"token {label!r}: {describe(code_of(error))}") from None
+    try:
+        _authenticate(module, token, anchor, pin)
+    except ConfigError:
+        anchor.close()
+        raise
+    return Token(token, anchor)
+
+
+def _find(tokens: Sequence[pkcs11.Token], label: str, serial: str | None) -> pkcs11.Token:
+    found = [
+        token
+        for token in tokens
+        if token.label == label and serial in (None, token.serial.decode("ascii", "replace"))
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ConfigError(f"{len(found)} tokens have the label {label!r}: give the serial, too")
+    labels = ", ".join(sorted(repr(token.label) for token in tokens)) or "none"
+    wanted = f"{label!r}" if serial is None else f"{label!r} with serial {serial}"
+    raise ConfigError(f"no token {wanted}; there are: {labels}")
+
+
+def _authenticate(
+    module: Module, token: pkcs11.Token, anchor: pkcs11.Session, pin: PinProvider
+) -> None:
+    # A supervisor that restarts the service again and again must not lock the token.
+    if token.flags & TokenFlag.USER_PIN_FINAL_TRY:
+        raise ConfigError(f"token {token.label!r}: one try is left; log in by hand first")
+    handle = cast("Any", anchor).handle  # its type declares less than it has
+    code = module.cryptoki.login(handle, pin.pin())
+    if code not in (Ckr.OK, Ckr.USER_ALREADY_LOGGED_IN):
+        problem = _LOGIN_PROBLEMS.get(code, f"C_Login answered {describe(code)}")
+        raise ConfigError(f"token {token.label!r}: {problem}")

@@ -1,0 +1,110 @@
+"""Verify before release: no signature leaves that does not fit its public key.
+
+The check starts from the message and not from what the token was given, so a
+fault in the hashing shows as well.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import coincurve
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from policy.algorithms import Algorithm, Digest
+from signer.hsm.mechanisms import MAC_SIZES, SCHEMES
+from signer.hsm.public_key import PublicKey, load_p256, load_rsa
+
+Verifier = Callable[[bytes, Digest, bytes], bool]
+"""``(message, digest, signature) -> whether the signature is right``."""
+
+_Check = Callable[[bytes, bytes], None]  # of cryptography: raises InvalidSignature
+
+_SCALAR_SIZE: Final = 32
+_SHA256: Final = hashes.SHA256()
+_PSS: Final = padding.PSS(padding.MGF1(_SHA256), salt_length=_SHA256.digest_size)
+
+
+def verifier(public_key: PublicKey, algorithm: Algorithm) -> Verifier:
+    """Return the check for a key's signatures by one of its algorithms.
+
+    Of a MAC, only the length can be checked: whether the token holds the right
+    secret is shown by the known answer when a session binds the key.
+    """
+    if algorithm.is_mac:
+        return _mac(MAC_SIZES[algorithm])
+    if algorithm is Algorithm.ECDSA_SECP256K1:
+        return _secp256k1(public_key.point)
+    return _native(_CHECKS[algorithm](public_key.encoded))
+
+
+def _der(signature: bytes) -> bytes:
+    """Encode r || s as an Ecdsa-Sig-Value (RFC 3279, section 2.2.3)."""
+    if len(signature) != 2 * _SCALAR_SIZE:
+        raise InvalidSignature
+    r, s = signature[:_SCALAR_SIZE], signature[_SCALAR_SIZE:]
+    return encode_dss_signature(int.from_bytes(r), int.from_bytes(s))
+
+
+def _native(check: _Check) -> Verifier:
+    def verify(message: bytes, digest: Digest, signature: bytes) -> bool:
+        try:
+            check(signature, message)
+        except InvalidSignature:
+            return False
+        return digest is Digest.NATIVE
+
+    return verify
+
+
+def _mac(size: int) -> Verifier:
+    def verify(_message: bytes, digest: Digest, mac: bytes) -> bool:
+        return len(mac) == size and digest is Digest.NATIVE
+
+    return verify
+
+
+def _secp256k1(point: bytes) -> Verifier:
+    key = coincurve.PublicKey(point)
+    hash_of = SCHEMES[Algorithm.ECDSA_SECP256K1].hashes
+
+    def verify(message: bytes, digest: Digest, signature: bytes) -> bool:
+        try:
+            # libsecp256k1 calls a high s invalid, which is the rule here too.
+            return key.verify(_der(signature), hash_of[digest](message), hasher=None)
+        except (InvalidSignature, ValueError):
+            return False
+
+    return verify
+
+
+def _p256(point: bytes) -> _Check:
+    key = load_p256(point)
+    scheme = ec.ECDSA(_SHA256)
+    return lambda signature, message: key.verify(_der(signature), message, scheme)
+
+
+def _ed25519(encoded: bytes) -> _Check:
+    return Ed25519PublicKey.from_public_bytes(encoded).verify
+
+
+def _rsa_pkcs1(der: bytes) -> _Check:
+    key = load_rsa(der)
+    scheme = padding.PKCS1v15()
+    return lambda signature, message: key.verify(signature, message, scheme, _SHA256)
+
+
+def _rsa_pss(der: bytes) -> _Check:
+    key = load_rsa(der)
+    return lambda signature, message: key.verify(signature, message, _PSS, _SHA256)
+
+
+_CHECKS: Final[Mapping[Algorithm, Callable[[bytes], _Check]]] = {
+    Algorithm.ECDSA_P256: _p256,
+    Algorithm.ED25519: _ed25519,
+    Algorithm.RSA_PKCS1_SHA256: _rsa_pkcs1,
+    Algorithm.RSA_PSS_SHA256: _rsa_pss,
+}
