@@ -1,0 +1,218 @@
+"""From the tables of a key to the key's policy, and what contradicts itself in them."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from policy import fields, hours, schema
+from policy.assets import Asset
+from policy.hours import Hours
+from policy.model import Counter, Format
+from policy.names import Names
+from policy.problems import Location, path
+from policy.rules import Approval, Grant, KeyPolicy, Limit, WindowLimit
+
+_ETHEREUM = "ethereum."  # the payload formats whose actions happen on an EIP-155 chain
+
+
+class KeyCompiler:
+    """Compiles one key; problems go to ``names``."""
+
+    def __init__(
+        self, name: str, table: schema.Key, names: Names, formats: Mapping[str, Format]
+    ) -> None:
+        self._at: Location = ("keys", name)
+        self._name = name
+        self._table = table
+        self._names = names
+        self._formats = formats
+        self._limited = {limit.asset for limit in table.limits}
+
+    def compile(self) -> KeyPolicy:
+        """Return the key's policy."""
+        actions = self._actions()
+        grants = self._grants(actions)
+        return KeyPolicy(
+            name=self._name,
+            algorithm=self._table.algorithm,
+            version=self._table.version,
+            durable_intent=self._table.durable_intent,
+            formats=frozenset(self._table.payloads),
+            grants=grants,
+            callers=_by_caller(grants),
+            limits=self._limits(),
+        )
+
+    def _actions(self) -> dict[str, str]:
+        """Return the payload format of each action that the key can take."""
+        actions: dict[str, str] = {}
+        for index, tag in enumerate(self._table.payloads):
+            location = (*self._at, "payloads", index)
+            form = self._formats.get(tag)
+            if form is None:
+                known = ", ".join(sorted(self._formats))
+                self._names.report(location, f"no payload format {tag}; known: {known}")
+                continue
+            if self._table.algorithm not in form.algorithms:
+                right = ", ".join(sorted(form.algorithms))
+                message = f"{tag} is not signed with {self._table.algorithm} but with {right}"
+                self._names.report(location, message)
+            actions |= dict.fromkeys(form.actions, tag)
+        return actions
+
+    def _grants(self, actions: Mapping[str, str]) -> tuple[Grant, ...]:
+        grants: dict[str, Grant] = {}
+        for index, table in enumerate(self._table.grants):
+            location = (*self._at, "grants", index)
+            if table.id in grants:
+                self._names.report((*location, "id"), f"{table.id} is taken on this key")
+            grants[table.id] = self._grant(location, table, actions)
+        return tuple(grants[name] for name in sorted(grants))
+
+    def _grant(self, location: Location, table: schema.Grant, actions: Mapping[str, str]) -> Grant:
+        assets = self._assets(location, table)
+        destinations = (*location, "destinations")
+        return Grant(
+            id=table.id,
+            path=path((*self._at, "grants", table.id)),
+            callers=frozenset(table.callers),
+            action=table.action,
+            chain_ids=self._chains(location, table, actions),
+            assets=frozenset(asset.name for asset in assets),
+            destinations=self._names.addresses(destinations, table.destinations),
+            sources=self._sources(location, table),
+            hours=_hours(table.hours),
+            approval=self._approval(location, table, assets),
+        )
+
+    def _assets(self, location: Location, table: schema.Grant) -> list[Asset]:
+        assets = []
+        for index, name in enumerate(table.assets):
+            here = (*location, "assets", index)
+            asset = self._names.asset(here, name)
+            if asset is None:
+                continue
+            assets.append(asset)
+            self._need_limit(here, asset, f"{name} has no limit on this key")
+            if table.chain_ids and asset.chain_id not in table.chain_ids:
+                self._names.report(here, f"{name} is on no chain of chain_ids")
+        return assets
+
+    def _need_limit(self, location: Location, asset: Asset, problem: str) -> None:
+        if asset.name not in self._limited:
+            table = path((*self._at, "limits"))
+            advice = f'add [[{table}]] with asset = "{asset.name}"'
+            self._names.report(location, f"{problem}; {advice}")
+
+    def _chains(
+        self, location: Location, table: schema.Grant, actions: Mapping[str, str]
+    ) -> frozenset[int | None]:
+        here = (*location, "chain_ids")
+        tag = actions.get(table.action)
+        if tag is None:
+            self._unknown_action((*location, "action"), table.action, actions)
+        elif tag.startswith(_ETHEREUM):
+            self._gas(here, table.chain_ids)
+        elif table.chain_ids is not None:
+            self._names.report(here, f"{table.action} is on no Ethereum chain; leave it out")
+        return frozenset(table.chain_ids or (None,))
+
+    def _gas(self, location: Location, chain_ids: list[int] | None) -> None:
+        """Gas is spending too: on each chain, the coin that pays for it has a limit."""
+        if chain_ids is None:
+            self._names.report(location, "is required for an action on Ethereum chains")
+        for index, chain_id in enumerate(chain_ids or ()):
+            here = (*location, index)
+            coin = self._names.native(chain_id)
+            if coin is None:
+                advice = f'define it, like [assets."ETH@eip155:{chain_id}"] with decimals = 18'
+                self._names.report(here, f"nothing pays for gas on chain {chain_id}; {advice}")
+                continue
+            self._need_limit(here, coin, f"{coin.name} pays for gas and has no limit on this key")
+
+    def _unknown_action(self, location: Location, action: str, actions: Mapping[str, str]) -> None:
+        owner = next((tag for tag, form in self._formats.items() if action in form.actions), None)
+        if owner is not None:
+            message = f"{action} is an action of {owner}, which is not in the key's payloads"
+        else:
+            message = f"no action {action}; the key's payloads have {', '.join(sorted(actions))}"
+        self._names.report(location, message)
+
+    def _sources(self, location: Location, table: schema.Grant) -> frozenset[str | None]:
+        if table.sources is None:
+            return frozenset((None,))
+        return frozenset(self._names.addresses((*location, "sources"), table.sources))
+
+    def _approval(
+        self, location: Location, grant: schema.Grant, assets: list[Asset]
+    ) -> Approval | None:
+        table = grant.approval
+        if table is None:
+            return None
+        here = (*location, "approval")
+        above = (*here, "above")
+        approvers = frozenset(table.approvers)
+        fewest = min(len(approvers - {caller}) for caller in grant.callers)
+        if table.quorum > fewest:
+            problem = f"needs {table.quorum} approvers other than the caller; there are {fewest}"
+            self._names.report((*here, "quorum"), problem)
+        return Approval(
+            {asset.name: self._names.amount(above, table.above, asset) for asset in assets},
+            table.quorum,
+            approvers,
+        )
+
+    def _limits(self) -> dict[str, Limit]:
+        limits: dict[str, Limit] = {}
+        for index, table in enumerate(self._table.limits):
+            location = (*self._at, "limits", index)
+            asset = self._names.asset((*location, "asset"), table.asset)
+            if asset is None:
+                continue
+            limit = self._limit(location, table, asset, limits.get(asset.name))
+            limits[asset.name] = limit
+        return limits
+
+    def _limit(
+        self, location: Location, table: schema.Limit, asset: Asset, earlier: Limit | None
+    ) -> Limit:
+        """Compile a limit together with an earlier one on the same asset: both hold."""
+        here = path((*self._at, "limits", asset.name))
+        most = self._names.amount((*location, "per_request"), table.per_request, asset)
+        limit = earlier or Limit(asset, here, most, ())
+        windows = {window.counter.span_ms: window for window in limit.windows}
+        for index, item in enumerate(table.windows):
+            place = (*location, "windows", index)
+            window = self._window(place, item, asset)
+            if window.counter.span_ms in windows:
+                problem = f"{asset.name} has a window of {item.span} already; keep one of them"
+                self._names.report((*place, "span"), problem)
+            windows[window.counter.span_ms] = window
+        ordered = tuple(windows[span] for span in sorted(windows))
+        return replace(limit, per_request=min(limit.per_request, most), windows=ordered)
+
+    def _window(self, location: Location, table: schema.Window, asset: Asset) -> WindowLimit:
+        total = table.total
+        return WindowLimit(
+            Counter(self._name, asset.name, fields.span_ms(table.span)),
+            path((*self._at, "limits", asset.name, "windows", table.span)),
+            None if total is None else self._names.amount((*location, "total"), total, asset),
+            table.count,
+        )
+
+
+def _hours(table: schema.Hours | None) -> Hours | None:
+    if table is None:
+        return None
+    return Hours(
+        zone=hours.parse_zone(table.tz),
+        days=hours.parse_days(table.days),
+        from_minute=hours.parse_minute(table.from_),
+        to_minute=hours.parse_minute(table.to, end=True),
+    )
+
+
+def _by_caller(grants: tuple[Grant, ...]) -> dict[str, tuple[Grant, ...]]:
+    callers = frozenset[str]().union(*(grant.callers for grant in grants))
+    return {
+        caller: tuple(grant for grant in grants if caller in grant.callers) for caller in callers
+    }

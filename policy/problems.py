@@ -1,0 +1,100 @@
+"""What is wrong with a policy document, in the words of its author."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from policy import schema
+
+Location = tuple[str | int, ...]
+
+EMPTY: Final = "must not be empty: an empty list would deny everything"
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)  # TOML 1.0, "Keys"
+_KEY_ERROR: Final = "[key]"  # pydantic's mark for a dictionary's key
+_TABLES: Final[dict[str, type[BaseModel]]] = {
+    "": schema.Document,
+    "assets": schema.Asset,
+    "keys": schema.Key,
+    "grants": schema.Grant,
+    "hours": schema.Hours,
+    "approval": schema.Approval,
+    "limits": schema.Limit,
+    "windows": schema.Window,
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing that is wrong: ``path`` as in ``keys.a.limits[0].per_request``.
+
+    The path is empty where the whole document is meant.
+    """
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class PolicyError(Exception):
+    """The document is no policy; ``problems`` has everything that is wrong with it."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(map(str, self.problems)))
+
+
+def at(location: Location, message: str) -> Problem:
+    """Return a problem at a place in the document."""
+    return Problem(path(location), message)
+
+
+def from_pydantic(error: ErrorDetails) -> Problem:
+    """Return a problem for one of pydantic's."""
+    location = tuple(part for part in error["loc"] if part != _KEY_ERROR)
+    return at(location, _message(error, location))
+
+
+def path(location: Location) -> str:
+    """Return a place in the document as in ``keys.a.limits[0].per_request``."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{_key(part)}" for part in location)
+    return "".join(parts).removeprefix(".")
+
+
+def _key(text: str) -> str:
+    return text if _BARE.fullmatch(text) else json.dumps(text)
+
+
+def _message(error: ErrorDetails, location: Location) -> str:
+    found = error["input"]
+    match error["type"]:
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case "missing":
+            return "is required"
+        case "extra_forbidden":
+            return f"unknown field; known here: {', '.join(_known(location))}"
+        case "too_short":
+            return EMPTY
+        case "string_type" if type(found) in {int, float}:
+            return f'a number where a string belongs; write "{found}" in quotes'
+        case _:
+            return f"{error['msg'][0].lower()}{error['msg'][1:]}, not {_shown(found)}"
+
+
+def _known(location: Location) -> list[str]:
+    names = [part for part in location[:-1] if isinstance(part, str)]
+    names = names[:1] if len(names) == 2 else names[-1:]  # noqa: PLR2004 — [assets.X], [keys.X]
+    fields = _TABLES["".join(names)].model_fields
+    return [field.alias or name for name, field in fields.items()]
+
+
+def _shown(found: object) -> str:
+    text = json.dumps(found, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}…"  # noqa: PLR2004 — one line of a terminal

@@ -1,0 +1,215 @@
+"""The shape of a policy document: what each table may hold, field by field.
+
+Strict: no unknown fields, no conversions. What can be checked on one field
+alone is checked here; what takes a look elsewhere in the document is checked
+when it is compiled.
+
+Compatibility: a ``schema = 1`` document stays valid and keeps its meaning. A
+field may be added if it is optional and its absence denies or changes nothing;
+anything else needs ``schema = 2``.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from policy import amounts, assets, fields, hours
+from policy.algorithms import Algorithm
+
+VERSION = 1
+
+_T = TypeVar("_T")
+
+
+def _checked(parse: Callable[[str], object]) -> AfterValidator:
+    def check(text: str) -> str:
+        parse(text)
+        return text
+
+    return AfterValidator(check)
+
+
+def _parse_end(text: str) -> int:
+    return hours.parse_minute(text, end=True)
+
+
+def _no_repeats(items: list[_T]) -> list[_T]:
+    for index, item in enumerate(items):
+        if item in items[:index]:
+            raise ValueError(f"{item} is listed twice")
+    return items
+
+
+def _readable(version: int) -> int:
+    if version != VERSION:
+        raise ValueError(f"schema {version} is not known here; write schema = {VERSION}")
+    return version
+
+
+Many = Annotated[list[_T], Field(min_length=1), AfterValidator(_no_repeats)]
+Tables = Annotated[list[_T], Field(min_length=1)]
+Name = Annotated[str, _checked(fields.name)]
+Label = Annotated[str, _checked(fields.label)]
+San = Annotated[str, _checked(fields.san)]
+Address = Annotated[str, _checked(fields.address)]
+Contract = Annotated[str, _checked(fields.ethereum)]
+AssetName = Annotated[str, _checked(assets.check_name)]
+Amount = Annotated[str, _checked(amounts.check)]
+Span = Annotated[str, _checked(fields.span_ms)]
+Destination = Annotated[str, _checked(fields.destination)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Table(BaseModel):
+    """What all tables share: strict, closed and frozen."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Asset(Table):
+    """``[assets."USDC@eip155:1"]``.
+
+    Attributes:
+        decimals: how many decimals one whole unit has, 0 to 36.
+        contract: the ERC-20 contract with its ERC-55 checksum; without one, an
+            asset on an eip155 chain is the chain's own coin.
+    """
+
+    decimals: Annotated[int, Field(ge=0, le=amounts.MAX_DECIMALS)]
+    contract: Contract | None = None
+
+
+class Hours(Table):
+    """When a grant is open, on the wall clock of ``tz``; the end is excluded.
+
+    Attributes:
+        tz: an IANA time zone.
+        days: days and ranges of days, like mon-fri or mon,wed.
+        from_: the first minute, HH:MM.
+        to: the first minute that is closed again, HH:MM up to 24:00.
+    """
+
+    tz: Annotated[str, _checked(hours.parse_zone)]
+    days: Annotated[str, _checked(hours.parse_days)]
+    from_: Annotated[str, _checked(hours.parse_minute), Field(alias="from")]
+    to: Annotated[str, _checked(_parse_end)]
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if hours.parse_minute(self.from_) >= _parse_end(self.to):
+            raise ValueError(
+                f"from {self.from_} is not before to {self.to}; past midnight, write two grants"
+            )
+        return self
+
+
+class Approval(Table):
+    """Who must agree to larger amounts.
+
+    Attributes:
+        above: the largest amount of an asset that needs no approval.
+        quorum: how many of the approvers must agree, at least 1.
+        approvers: their SANs; nobody approves a request of their own.
+    """
+
+    above: Amount
+    quorum: Positive
+    approvers: Many[San]
+
+
+class Grant(Table):
+    """``[[keys.….grants]]``: who may do what with the key. Grants are OR.
+
+    Attributes:
+        id: the grant's name, unique on its key.
+        callers: SANs, in full.
+        action: one action of one of the key's payload formats.
+        chain_ids: EIP-155 chains; required for Ethereum, not allowed elsewhere.
+        assets: what may be moved.
+        destinations: addresses and @sets of addresses.
+        sources: whose funds may be moved when they are not the key's own.
+        hours: when; always, without it.
+        approval: who must agree to larger amounts; nobody, without it.
+    """
+
+    id: Name
+    callers: Many[San]
+    action: str
+    chain_ids: Many[Positive] | None = None
+    assets: Many[AssetName]
+    destinations: Many[Destination]
+    sources: Many[Destination] | None = None
+    hours: Hours | None = None
+    approval: Approval | None = None
+
+
+class Window(Table):
+    """One rolling window of a limit; it bounds a total, a count or both.
+
+    Attributes:
+        span: its length, 1s to 366d.
+        total: the largest amount that may leave in it.
+        count: the largest number of requests in it, at least 1.
+    """
+
+    span: Span
+    total: Amount | None = None
+    count: Positive | None = None
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.total is None and self.count is None:
+            raise ValueError("bounds nothing; give it a total, a count or both")
+        return self
+
+
+class Limit(Table):
+    """``[[keys.….limits]]``: how much of an asset may leave, whatever the grant.
+
+    Attributes:
+        asset: the asset; several limits on one asset all hold.
+        per_request: the largest sum in one request.
+        windows: rolling windows.
+    """
+
+    asset: AssetName
+    per_request: Amount
+    windows: Tables[Window]
+
+
+class Key(Table):
+    """``[keys.…]``: a key on the token and everything it may be used for.
+
+    Attributes:
+        algorithm: what it signs with.
+        payloads: the payload formats that it takes.
+        version: the key's version that signs; default 1.
+        durable_intent: commit the decision before the token is called, whatever
+            the order is elsewhere; default false.
+        grants: who may do what.
+        limits: how much may leave.
+    """
+
+    algorithm: Annotated[Algorithm, Field(strict=False)]
+    payloads: Many[str]
+    version: Positive = 1
+    durable_intent: bool = False
+    grants: Tables[Grant]
+    limits: Tables[Limit]
+
+
+class Document(Table):
+    """The whole policy.
+
+    Attributes:
+        schema_: the version of this shape, 1.
+        assets: what is not a well-known coin, by name.
+        addresses: named sets; each address with what people call it.
+        keys: the keys, by name.
+    """
+
+    schema_: Annotated[int, AfterValidator(_readable), Field(alias="schema")]
+    assets: dict[AssetName, Asset] = {}
+    addresses: dict[Name, Annotated[dict[Address, Label], Field(min_length=1)]] = {}
+    keys: dict[Name, Key]
