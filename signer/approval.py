@@ -18,7 +18,8 @@ class Approval:
     """Permission to sign exactly ``message`` with exactly one key version, once.
 
     ``subject`` names what was approved: the caller and request id of a
-    request, or the tree size of a checkpoint.
+    request, or the tree size of a checkpoint. ``decision`` is the index of the
+    audit record that approved it, so that an outcome finds its own attempt.
     """
 
     subject: tuple[str, str]
@@ -27,6 +28,7 @@ class Approval:
     algorithm: Algorithm
     message: bytes
     digest: Digest = Digest.NATIVE
+    decision: int = 0
 
     @property
     def key_version(self) -> str:
@@ -60,3 +62,7 @@ class Mint:
     def revoke(self, approval: Approval) -> None:
         """Withdraw an approval that will not be used; none outstanding is fine."""
         self._outstanding.discard(approval)
+
+    def revoke_all(self) -> None:
+        """Withdraw every outstanding approval: what they rest on can no longer be trusted."""
+        self._outstanding.clear()
