@@ -33,12 +33,12 @@ class Reason(Struct, frozen=True):
     detail: str
 
 
-class Caller(Struct, frozen=True):
+class Caller(Struct, frozen=True, omit_defaults=True):
     """Who asked: certificate SAN, certificate fingerprint in hex, source address."""
 
     san: str
-    certificate_sha256: str
-    address: str
+    certificate_sha256: str = ""
+    address: str = ""
 
 
 class Payload(Struct, frozen=True):

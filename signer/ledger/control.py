@@ -1,0 +1,60 @@
+"""Policies and freezes: what security officers change, within a transaction."""
+
+from hashlib import sha256
+
+from policy.freezes import Freeze
+from signer.ledger.rows import FreezeRow, PolicyRow
+from signer.ledger.transaction import Transaction
+
+
+def opened(tx: Transaction) -> None:
+    """Record that a process opened the ledger."""
+    tx.append(event="log.opened", outcome="ok", policy=tx.policy and tx.policy.named)
+
+
+def activate(tx: Transaction, text: str, by: str) -> int:
+    """Put a document in force; the one that is in force already stays the same version."""
+    digest = sha256(text.encode()).hexdigest()
+    if tx.policy is not None and tx.policy.named.sha256 == digest:
+        return tx.policy.version
+    version = tx.store.newest_policy() + 1
+    tx.store.add_policy(PolicyRow(version, digest, text, tx.now_ms))
+    tx.store.drop_expired(tx.now_ms)
+    tx.state = tx.state._replace(policy_version=version)
+    tx.load_control()
+    tx.append(event="policy.activated", outcome="ok", policy=tx.policy and tx.policy.named, by=by)
+    return version
+
+
+def bootstrap(tx: Transaction, text: str, by: str) -> int:
+    """Put a document in force only if there has never been one."""
+    return activate(tx, text, by) if tx.policy is None else tx.policy.version
+
+
+def freeze(tx: Transaction, what: Freeze, by: str, reason: str) -> bool:
+    """Freeze at once; False if it was frozen already."""
+    if not tx.store.freeze(FreezeRow(*what, tx.now_ms, by)):
+        return False
+    _changed(tx, "freeze", what, by, reason)
+    return True
+
+
+def unfreeze(tx: Transaction, what: Freeze, by: str, reason: str) -> bool:
+    """End a freeze; False if there was none."""
+    if not tx.store.unfreeze(*what):
+        return False
+    _changed(tx, "unfreeze", what, by, reason)
+    return True
+
+
+def _changed(tx: Transaction, event: str, what: Freeze, by: str, reason: str) -> None:
+    tx.state = tx.state._replace(control_seq=tx.state.control_seq + 1)
+    tx.load_control()
+    tx.append(
+        event=event,
+        outcome="ok",
+        by=by,
+        scope=str(what.scope),
+        name=what.name or None,
+        detail=reason or None,
+    )

@@ -1,0 +1,186 @@
+"""What becomes of one request within a transaction. Read it from top to bottom."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from policy import engine, freezes
+from policy.model import Ask, Decision, Decoded, Usage
+from policy.reasons import Code, PayloadError, Reason
+from policy.rules import KeyPolicy
+from signer.approval import Approval
+from signer.errors import Code as ServiceCode
+from signer.ledger import entries
+from signer.ledger.rows import Request, Standing
+from signer.ledger.transaction import Transaction
+from signer.model import Conflict, Granted, Refused, Signed, SignRequest, Validated, Verdict
+
+
+class _Permit(NamedTuple):
+    key: KeyPolicy
+    decoded: Decoded
+
+
+def decide(tx: Transaction, request: SignRequest) -> Verdict:
+    """Decide one request; everything it changes is in the transaction."""
+    if request.validate_only:
+        return _validate(tx, request)
+    earlier = tx.find(request.caller.san, request.request_id)
+    return _reserve(tx, request) if earlier is None else _again(tx, request, earlier)
+
+
+def _again(tx: Transaction, request: SignRequest, earlier: Request) -> Verdict:
+    if not _same(earlier, request):
+        return _conflict(tx, request, ServiceCode.REQUEST_ID_REUSED)
+    if earlier.signature is not None:
+        return _replay(tx, request, earlier, earlier.signature)
+    if earlier.standing is not Standing.RESERVED:  # refused, or given back: nothing is reserved
+        return _reserve(tx, request)
+    if tx.now_ms < earlier.lease_ms:
+        return _conflict(tx, request, ServiceCode.REQUEST_IN_PROGRESS)
+    return _resume(tx, request, earlier)
+
+
+def _same(earlier: Request, request: SignRequest) -> bool:
+    """Whether a request is the one that its id is bound to.
+
+    The format counts, because it gives the payload its meaning. A version that
+    was left to the policy then may be named now, and the other way round.
+    """
+    bound = (earlier.key, earlier.format, earlier.payload_sha256)
+    asked = (request.key, request.format, request.payload_sha256)
+    return bound == asked and (not earlier.version or request.version in {None, earlier.version})
+
+
+def _validate(tx: Transaction, request: SignRequest) -> Verdict:
+    decision, permit = _judge(tx, request, tx.windows)
+    outcome = "refused" if permit is None else "allowed"
+    members = entries.judged(tx, request, decision)
+    index = tx.append(event="validate", outcome=outcome, **members)
+    if permit is None:
+        return Refused(decision.reasons, index)
+    return Validated(
+        entries.key_version(permit.key.name, permit.key.version), index, _policy_version(tx)
+    )
+
+
+def _reserve(tx: Transaction, request: SignRequest) -> Verdict:
+    decision, permit = _judge(tx, request, tx.windows)
+    if permit is None:
+        refused = _refuse(tx, request, decision, resumed=False)
+        tx.put(_row(tx, request, Standing.REFUSED, refused.leaf_index))
+        return refused
+    for charge in decision.charges:
+        tx.windows.charge(charge)
+    approval = _approve(tx, request, decision, permit, resumed=False)
+    row = _row(tx, request, Standing.RESERVED, approval.decision)
+    tx.put(row._replace(version=approval.version, charges=decision.charges))
+    return Granted(approval, approval.decision, row.policy_version)
+
+
+def _resume(tx: Transaction, request: SignRequest, earlier: Request) -> Verdict:
+    """Go on with an attempt that ended unknown: its charges are booked already."""
+    decision, permit = _judge(tx, request, engine.Unused())
+    if permit is None:
+        return _refuse(tx, request, decision, resumed=True)
+    approval = _approve(tx, request, decision, permit, resumed=True)
+    row = earlier._replace(
+        version=approval.version,
+        lease_ms=tx.lease_ms,
+        decision=approval.decision,
+        policy_version=_policy_version(tx),
+        resumed=True,
+    )
+    tx.put(row)
+    return Granted(approval, approval.decision, row.policy_version)
+
+
+def _judge(tx: Transaction, request: SignRequest, usage: Usage) -> tuple[Decision, _Permit | None]:
+    """Apply policy and freezes; the permit is there exactly when it is allowed.
+
+    Whoever has no grant on the key learns nothing else, not even whether the
+    payload could be read: an unknown and a forbidden key look the same.
+    """
+    if tx.policy is None:
+        return _denied("policy", "no policy is active"), None
+    policy, caller = tx.policy.policy, request.caller.san
+    refusal = engine.denied(policy, request.key, caller)
+    if refusal is not None:
+        return Decision((refusal,)), None
+    key = policy.keys[request.key]
+    if request.version not in {None, key.version}:
+        detail = f"version {request.version} is asked for; {key.version} signs"
+        return _denied(f"keys.{key.name}.version", detail), None
+    if isinstance(request.decoded, PayloadError):
+        return Decision((request.decoded.reason,)), None
+    ask = Ask(key.name, request.format, caller, request.decoded.facts)
+    decision = engine.decide(policy, ask, usage, tx.now_ms)
+    frozen = freezes.frozen(tx.freezes, ask, policy)
+    if frozen:
+        decision = replace(decision, reasons=frozen + decision.reasons)
+    return decision, _Permit(key, request.decoded) if decision.allowed else None
+
+
+def _denied(rule: str, detail: str) -> Decision:
+    return Decision((Reason(Code.KEY_DENIED, rule, detail),))
+
+
+def _refuse(tx: Transaction, request: SignRequest, decision: Decision, *, resumed: bool) -> Refused:
+    members = entries.judged(tx, request, decision)
+    index = tx.append(event="sign.decision", outcome="refused", resumed=resumed, **members)
+    return Refused(decision.reasons, index)
+
+
+def _approve(
+    tx: Transaction,
+    request: SignRequest,
+    decision: Decision,
+    permit: _Permit,
+    *,
+    resumed: bool,
+) -> Approval:
+    members = entries.judged(tx, request, decision)
+    index = tx.append(event="sign.decision", outcome="granted", resumed=resumed, **members)
+    approval = Approval(
+        subject=(request.caller.san, request.request_id),
+        key=permit.key.name,
+        version=permit.key.version,
+        algorithm=permit.key.algorithm,
+        message=permit.decoded.message,
+        digest=permit.decoded.digest,
+        decision=index,
+    )
+    tx.approvals.append(approval)
+    return approval
+
+
+def _row(tx: Transaction, request: SignRequest, standing: Standing, index: int) -> Request:
+    return Request(
+        caller=request.caller.san,
+        request_id=request.request_id,
+        key=request.key,
+        version=0,
+        format=request.format,
+        payload_sha256=request.payload_sha256,
+        standing=standing,
+        decided_ms=tx.now_ms,
+        lease_ms=tx.lease_ms,
+        decision=index,
+        policy_version=_policy_version(tx),
+    )
+
+
+def _policy_version(tx: Transaction) -> int:
+    return tx.policy.version if tx.policy else 0
+
+
+def _conflict(tx: Transaction, request: SignRequest, code: ServiceCode) -> Conflict:
+    members = entries.asked(request)
+    index = tx.append(event="sign.decision", outcome=code.value.lower(), **members)
+    return Conflict(code, index)
+
+
+def _replay(tx: Transaction, request: SignRequest, earlier: Request, signature: bytes) -> Signed:
+    key_version = entries.key_version(earlier.key, earlier.version)
+    members = entries.asked(request) | {"key_version": key_version, "decision": earlier.decision}
+    tx.append(event="sign.decision", outcome="replayed", **members)
+    return Signed(key_version, signature, earlier.decision, earlier.policy_version, replayed=True)

@@ -1,0 +1,91 @@
+"""From requests and decisions to the members of their audit records."""
+
+from hashlib import sha256
+from typing import Any
+
+from policy.model import Decision, Facts, LimitState
+from policy.reasons import PayloadError
+from signer.audit import record
+from signer.ledger.transaction import Transaction
+from signer.model import Caller, Outcome, SignRequest
+
+
+def key_version(key: str, version: int | None) -> str:
+    """Return the resource name; of the key alone while no version is settled."""
+    return f"keys/{key}/versions/{version}" if version else f"keys/{key}"
+
+
+def asked(request: SignRequest) -> dict[str, Any]:
+    """Return who asked for what."""
+    return {
+        "request_id": request.request_id,
+        "caller": _caller(request.caller),
+        "key_version": key_version(request.key, request.version),
+        "payload": record.Payload(request.format, request.payload_sha256.hex()),
+    }
+
+
+def judged(tx: Transaction, request: SignRequest, decision: Decision) -> dict[str, Any]:
+    """Return who asked for what, what it would do, and what the policy said."""
+    members = asked(request)
+    members["reasons"] = tuple(
+        record.Reason(reason.code.value, reason.rule, reason.detail) for reason in decision.reasons
+    )
+    members["grant"] = decision.grant
+    members["limits"] = tuple(map(_limit, decision.limits))
+    if tx.policy is not None:
+        members["policy"] = tx.policy.named
+        key = tx.policy.policy.keys.get(request.key)
+        if key is not None and request.version is None:
+            members["key_version"] = key_version(key.name, key.version)
+    if not isinstance(request.decoded, PayloadError):
+        members["facts"] = _facts(request.decoded.facts)
+        members["message_sha256"] = sha256(request.decoded.message).hexdigest()
+    return members
+
+
+def settled(outcome: Outcome) -> dict[str, Any]:
+    """Return how an approved signing ended."""
+    caller, request_id = outcome.approval.subject
+    members: dict[str, Any] = {
+        "request_id": request_id,
+        "caller": record.Caller(caller),
+        "key_version": outcome.approval.key_version,
+        "decision": outcome.approval.decision,
+        "detail": outcome.detail or None,
+    }
+    if outcome.signature is not None:
+        members["signature_sha256"] = sha256(outcome.signature).hexdigest()
+    return members
+
+
+def _caller(caller: Caller) -> record.Caller:
+    return record.Caller(caller.san, caller.certificate_sha256, caller.address)
+
+
+def _facts(facts: Facts) -> record.Facts:
+    return record.Facts(
+        action=facts.action,
+        transfers=tuple(
+            record.Transfer(item.asset, str(item.amount), item.role.value, item.destination)
+            for item in facts.transfers
+        ),
+        chain_id=_text(facts.chain_id),
+        source=facts.source,
+        expires_at=_text(facts.expires_at),
+        nonce=facts.nonce,
+    )
+
+
+def _limit(state: LimitState) -> record.Limit:
+    return record.Limit(
+        state.counter.asset,
+        state.counter.span_ms,
+        record.Sum(str(state.before.total), state.before.requests),
+        record.Sum(str(state.after.total), state.after.requests),
+        record.Sum(_text(state.max_total), state.max_requests),
+    )
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)

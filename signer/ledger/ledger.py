@@ -1,0 +1,231 @@
+"""The ledger as the rest of the service sees it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import time_ns
+
+from policy import freezes
+from policy.algorithms import Algorithm
+from policy.rules import Policy
+from signer.approval import Approval, Mint
+from signer.audit.note import Checkpoint
+from signer.errors import LedgerUnavailableError
+from signer.ledger import control
+from signer.ledger.deciding import decide
+from signer.ledger.memory import Compiled, LoadPolicy, Memory
+from signer.ledger.rows import FreezeRow
+from signer.ledger.sqlite import SqliteReader, SqliteStore
+from signer.ledger.store import Reader, StoreError
+from signer.ledger.transaction import Transaction, tree
+from signer.ledger.watch import Watch
+from signer.ledger.writer import Writer, WriterSettings
+from signer.model import Outcome, SignRequest, Verdict
+
+CHECKPOINT = "checkpoint"  # the first half of a checkpoint approval's subject
+
+
+def wall_clock() -> int:
+    """Return the time in milliseconds since the epoch."""
+    return time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a ledger is run.
+
+    ``origin`` names the log in its checkpoints; ``audit_key`` and its version
+    sign them (Ed25519). ``lease_ms``: how long an attempt keeps its request id
+    before a retry may resume it. ``retention_ms``: how long request ids are
+    remembered. ``batch``: how many requests share a transaction at most.
+    """
+
+    origin: str
+    audit_key: str = "signgate-audit"
+    audit_version: int = 1
+    lease_ms: int = 10_000
+    retention_ms: int = 7 * 24 * 3_600_000
+    batch: int = 512
+
+
+class Ledger:
+    """One process's access to a ledger file, which other processes may use at once."""
+
+    def __init__(
+        self,
+        path: Path,
+        mint: Mint,
+        load_policy: LoadPolicy,
+        settings: Settings,
+        clock: Callable[[], int] = wall_clock,
+    ) -> None:
+        """Open the ledger, create it when it is missing, and record the opening.
+
+        ``load_policy`` compiles a policy document or raises. ``clock`` returns
+        milliseconds since the epoch and is read once in each transaction.
+
+        Raises:
+            ConfigError: the file cannot be opened or is from a newer release.
+            LedgerUnavailableError: it cannot be written.
+        """
+        self._settings = settings
+        self._mint = mint
+        self._load = load_policy
+        timing = WriterSettings(settings.lease_ms, settings.retention_ms, settings.batch)
+        memory = Memory(SqliteStore(path), load_policy)
+        self._reader: Reader = SqliteReader(path)  # the file exists by now
+        self._compiled = Compiled(load_policy)
+        self._watch = Watch(self.size)
+        self._writer = Writer(memory, mint, timing, clock, self._watch.committed)
+        self._writer.submit(control.opened)
+
+    @property
+    def failed(self) -> bool:
+        """Whether an error ended this process's signing; only a restart helps."""
+        return self._writer.stopped is not None
+
+    def decide(self, requests: Sequence[SignRequest]) -> list[Verdict]:
+        """Decide all requests in one durable transaction, in order.
+
+        Raises:
+            LedgerUnavailableError: nothing was decided; nothing may be released.
+        """
+
+        def work(tx: Transaction) -> list[Verdict]:
+            return [decide(tx, request) for request in requests]
+
+        return self._writer.submit(work, len(requests))
+
+    def settle(self, outcomes: Sequence[Outcome]) -> None:
+        """Queue the outcomes as leaves of the next transaction; returns at once."""
+        self._writer.settle(outcomes)
+
+    def activate_policy(self, text: str, by: str) -> int:
+        """Put a document in force and return its version; the active one stays as it is.
+
+        Raises:
+            PolicyError: the document is not valid.
+            LedgerUnavailableError: nothing was changed.
+        """
+        self._load(text)
+        return self._writer.submit(partial(control.activate, text=text, by=by))
+
+    def bootstrap_policy(self, text: str, by: str) -> int:
+        """Put a document in force in a ledger without any; return the active version.
+
+        Raises:
+            PolicyError: the document is not valid.
+            LedgerUnavailableError: nothing was changed.
+        """
+        self._load(text)
+        return self._writer.submit(partial(control.bootstrap, text=text, by=by))
+
+    def freeze(self, scope: str, name: str, by: str, reason: str = "") -> bool:
+        """Freeze a key, caller, asset, destination or all, from the next decision on.
+
+        Returns False if it was frozen already.
+
+        Raises:
+            ValueError: no such scope, or a name that no request could have.
+            LedgerUnavailableError: nothing was changed.
+        """
+        what = freezes.parse(scope, name)
+        return self._writer.submit(partial(control.freeze, what=what, by=by, reason=reason))
+
+    def unfreeze(self, scope: str, name: str, by: str, reason: str = "") -> bool:
+        """End a freeze; raises as ``freeze`` does. Returns False if there was none."""
+        what = freezes.parse(scope, name)
+        return self._writer.submit(partial(control.unfreeze, what=what, by=by, reason=reason))
+
+    def freezes(self) -> list[FreezeRow]:
+        """Return the freezes in force, oldest first.
+
+        Raises:
+            LedgerUnavailableError: they cannot be read.
+        """
+        with _reading():
+            return self._reader.freezes()
+
+    def policy(self) -> Policy | None:
+        """Return the policy in force, whichever process activated it.
+
+        Raises:
+            LedgerUnavailableError: it cannot be read.
+        """
+        with _reading():
+            active = self._compiled.at(self._reader.state().policy_version, self._reader)
+        return active.policy if active else None
+
+    def leaves(self, start: int, limit: int) -> list[tuple[int, bytes]]:
+        """Return at most ``limit`` durable leaves from index ``start`` on.
+
+        Raises:
+            LedgerUnavailableError: they cannot be read.
+        """
+        with _reading():
+            return self._reader.leaves(start, limit)
+
+    def head(self) -> tuple[int, bytes]:
+        """Return the number of durable leaves and their root hash (RFC 6962).
+
+        Raises:
+            LedgerUnavailableError: they cannot be read.
+        """
+        with _reading():
+            state = self._reader.state()
+        return state.tree_size, tree(state).root()
+
+    def size(self) -> int:
+        """Return the number of durable leaves; raises as ``head`` does."""
+        with _reading():
+            return self._reader.state().tree_size
+
+    def wait(self, size: int, timeout: float) -> int:
+        """Wait until there are more than ``size`` leaves, and return how many there are.
+
+        Returns earlier after ``timeout`` seconds or on ``interrupt``.
+        """
+        return self._watch.wait(size, timeout)
+
+    def interrupt(self) -> None:
+        """End every ``wait`` that is under way."""
+        self._watch.interrupt()
+
+    def checkpoint_text(self) -> bytes:
+        """Return the checkpoint of the durable log, unsigned (C2SP tlog-checkpoint)."""
+        return Checkpoint(self._settings.origin, *self.head()).text
+
+    def approve_checkpoint(self) -> tuple[Approval, bytes] | None:
+        """Approve one signature over ``checkpoint_text``; None once the ledger has failed.
+
+        The approval names what this ledger read from its own storage, so that
+        whoever asks cannot have anything else signed with the audit key.
+        """
+        if self.failed:
+            return None
+        size, root = self.head()
+        text = Checkpoint(self._settings.origin, size, root).text
+        approval = Approval(
+            subject=(CHECKPOINT, str(size)),
+            key=self._settings.audit_key,
+            version=self._settings.audit_version,
+            algorithm=Algorithm.ED25519,
+            message=text,
+        )
+        return self._mint.issue(approval), text
+
+    def close(self) -> None:
+        """Make the queued outcomes durable and close; every later call is refused."""
+        self._writer.close()
+        self._watch.interrupt()
+        self._reader.close()
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        raise LedgerUnavailableError(f"the ledger cannot be read: {error}") from error

@@ -1,0 +1,85 @@
+"""What a store keeps, whichever engine it is. Times are milliseconds since the epoch."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from policy.model import Charge
+
+
+class State(NamedTuple):
+    """The one row that every transaction reads first and writes last.
+
+    ``seq`` counts transactions and ``control_seq`` those that changed a freeze.
+    ``policy_version`` is None before the first policy. ``clock_ms`` is the newest
+    time ever seen; the tree's peaks are 32 bytes each, largest subtree first.
+    """
+
+    seq: int
+    control_seq: int
+    policy_version: int | None
+    clock_ms: int
+    tree_size: int
+    tree_peaks: bytes
+
+
+class Standing(StrEnum):
+    """Where a request id stands. The values are stored, so they never change."""
+
+    REFUSED = "refused"  # bound to its payload; nothing is reserved
+    RESERVED = "reserved"  # charged; an approval is or was out, without a known end
+    RETURNED = "returned"  # the HSM refused for certain; the charges were given back
+    SIGNED = "signed"
+
+
+class Request(NamedTuple):
+    """What a request id is bound to, and how far it came.
+
+    ``version`` is the key version that was granted, 0 if none was. ``decided_ms``
+    is when the charges were booked; ``decision`` is the index of the newest
+    attempt's leaf. ``resumed``: there was more than one attempt on one reservation.
+    """
+
+    caller: str
+    request_id: str
+    key: str
+    version: int
+    format: str
+    payload_sha256: bytes
+    standing: Standing
+    decided_ms: int
+    lease_ms: int
+    decision: int
+    policy_version: int
+    charges: tuple[Charge, ...] = ()
+    resumed: bool = False
+    signature: bytes | None = None
+
+
+class SignedRow(NamedTuple):
+    """The end of an attempt: its signature, by which version of the key."""
+
+    signature: bytes
+    version: int
+    caller: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRow:
+    """A document that is or was in force."""
+
+    version: int
+    sha256: str
+    document: str
+    activated_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeRow:
+    """A freeze in force, who set it, and when."""
+
+    scope: str
+    name: str
+    since_ms: int
+    by: str

@@ -1,0 +1,105 @@
+"""The tables, step by step: a file of any earlier version is brought up to date.
+
+``PRAGMA user_version`` counts the steps that a file has been through. Steps are
+never edited once released; a file with more steps than are known is refused.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+
+from signer.errors import ConfigError
+
+# Totals may exceed 64 bits, so they are decimal text.
+_INITIAL = """
+CREATE TABLE policies (
+  version      INTEGER PRIMARY KEY CHECK (version > 0),
+  sha256       TEXT NOT NULL,
+  document     TEXT NOT NULL,
+  activated_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE state (
+  id             INTEGER PRIMARY KEY CHECK (id = 1),
+  seq            INTEGER NOT NULL,
+  control_seq    INTEGER NOT NULL,
+  policy_version INTEGER REFERENCES policies (version),
+  clock_ms       INTEGER NOT NULL,
+  tree_size      INTEGER NOT NULL,
+  tree_peaks     BLOB NOT NULL
+) STRICT;
+
+INSERT INTO state VALUES (1, 0, 0, NULL, 0, 0, x'');
+
+CREATE TABLE leaves (
+  idx  INTEGER PRIMARY KEY CHECK (idx >= 0),
+  body BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE requests (
+  caller         TEXT NOT NULL,
+  request_id     TEXT NOT NULL,
+  key            TEXT NOT NULL,
+  version        INTEGER NOT NULL,
+  format         TEXT NOT NULL,
+  payload_sha256 BLOB NOT NULL,
+  standing       TEXT NOT NULL CHECK (standing IN ('refused', 'reserved', 'returned', 'signed')),
+  decided_ms     INTEGER NOT NULL,
+  lease_ms       INTEGER NOT NULL,
+  decision       INTEGER NOT NULL,
+  policy_version INTEGER NOT NULL,
+  charges        BLOB NOT NULL,
+  resumed        INTEGER NOT NULL,
+  signature      BLOB,
+  PRIMARY KEY (caller, request_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX requests_by_age ON requests (decided_ms);
+
+CREATE TABLE buckets (
+  key      TEXT NOT NULL,
+  asset    TEXT NOT NULL,
+  span_ms  INTEGER NOT NULL CHECK (span_ms > 0),
+  first_ms INTEGER NOT NULL,
+  last_ms  INTEGER NOT NULL CHECK (last_ms >= first_ms),
+  total    TEXT NOT NULL,
+  requests INTEGER NOT NULL CHECK (requests >= 0),
+  seq      INTEGER NOT NULL,
+  PRIMARY KEY (key, asset, span_ms, first_ms)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX buckets_by_seq ON buckets (seq);
+
+CREATE TABLE freezes (
+  scope    TEXT NOT NULL,
+  name     TEXT NOT NULL,
+  since_ms INTEGER NOT NULL,
+  by       TEXT NOT NULL,
+  PRIMARY KEY (scope, name)
+) STRICT, WITHOUT ROWID;
+"""
+
+STEPS: tuple[str, ...] = (_INITIAL,)
+
+
+def migrate(connection: sqlite3.Connection, steps: Sequence[str] = STEPS) -> None:
+    """Bring the file up to date, all steps or none.
+
+    Raises:
+        ConfigError: it was written by a newer release.
+        sqlite3.Error: it cannot be read or written.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for step in steps[_version(connection, len(steps)) :]:
+            for statement in step.split(";"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(steps)}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection, known: int) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > known:
+        raise ConfigError(f"the ledger has schema {version}; this release knows up to {known}")
+    return int(version)

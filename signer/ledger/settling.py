@@ -1,0 +1,46 @@
+"""How approved signings ended, within a later transaction."""
+
+from collections.abc import Sequence
+
+from signer.ledger import entries
+from signer.ledger.rows import Request, SignedRow, Standing
+from signer.ledger.transaction import Transaction
+from signer.model import Outcome
+
+
+def settle(tx: Transaction, outcomes: Sequence[Outcome]) -> None:
+    """Write the outcomes' records, keep signatures, give back what was refused for certain.
+
+    Comes before the transaction's requests, so that they find it done.
+    """
+    signed = []
+    for outcome in outcomes:
+        tx.append(event="sign.outcome", outcome=_name(outcome), **entries.settled(outcome))
+        approval = outcome.approval
+        if outcome.signature is not None:
+            signed.append(SignedRow(outcome.signature, approval.version, *approval.subject))
+        elif outcome.refused:
+            _give_back(tx, outcome)
+    if signed:
+        tx.store.sign(signed)
+
+
+def _give_back(tx: Transaction, outcome: Outcome) -> None:
+    row = tx.find(*outcome.approval.subject)
+    if row is None or not _only_attempt(row, outcome):
+        return
+    for charge in row.charges:
+        tx.windows.refund(charge, row.decided_ms)
+    tx.put(row._replace(standing=Standing.RETURNED, charges=()))
+
+
+def _only_attempt(row: Request, outcome: Outcome) -> bool:
+    """Whether nothing but this attempt may have made a signature on the reservation."""
+    newest = row.decision == outcome.approval.decision
+    return newest and not row.resumed and row.standing is Standing.RESERVED
+
+
+def _name(outcome: Outcome) -> str:
+    if outcome.signature is not None:
+        return "signed"
+    return "refused" if outcome.refused else "unknown"

@@ -1,0 +1,271 @@
+"""The store on SQLite: one file, and several worker processes on one host."""
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from policy.model import Charge, Counter
+from policy.windows import Bucket
+from signer.errors import ConfigError
+from signer.ledger import schema
+from signer.ledger.rows import FreezeRow, PolicyRow, Request, SignedRow, Standing, State
+from signer.ledger.store import Changes, StoreError
+
+BUSY_SECONDS = 10.0
+_PRIMARY = 0xFF  # the low byte of an extended result code (sqlite.org/rescode.html)
+_FATAL = {
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_NOTADB,
+}
+_STATE = "SELECT seq, control_seq, policy_version, clock_ms, tree_size, tree_peaks FROM state"
+_POLICY = "SELECT version, sha256, document, activated_ms FROM policies WHERE version = ?"
+_FREEZES = "SELECT scope, name, since_ms, by FROM freezes ORDER BY since_ms, scope, name"
+_REQUEST = """
+  SELECT caller, request_id, key, version, format, payload_sha256, standing, decided_ms,
+         lease_ms, decision, policy_version, charges, resumed, signature
+  FROM requests WHERE caller = ? AND request_id = ?"""
+_REPLACE_REQUEST = "REPLACE INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+_CHARGES = 11  # their place in a row of requests
+
+_encode = msgspec.json.Encoder().encode
+# A JSON number has no bound, but its readers do: the amount travels as text.
+_decode = msgspec.json.Decoder(list[tuple[str, str, int, str, int]]).decode
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_MISUSE) & _PRIMARY
+        raise StoreError(str(error), fatal=code in _FATAL) from error
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(
+        uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+
+
+class SqliteStore:
+    """The writing connection. Not safe for two threads at once."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, create it when it is missing, and bring it up to date.
+
+        Raises:
+            ConfigError: it cannot be opened or is not a ledger of a known version.
+        """
+        try:
+            # Others must not read what callers sign; SQLite gives its side files the same mode.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            lock = path.with_name(path.name + ".lock")
+            self._turn = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+            self._connection = _connect(path, "rw")
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute("PRAGMA foreign_keys = ON")
+            schema.migrate(self._connection)
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigError(f"the ledger {path} cannot be opened: {error}") from None
+        self._rows = self._connection.execute
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Exclude all other writers; commit durably at the end, or roll back."""
+        with _errors():
+            # A second process would find the file busy and sleep for up to 100 ms at
+            # a time (SQLite's busy handler); here the kernel wakes it at once.
+            fcntl.flock(self._turn, fcntl.LOCK_EX)
+            try:
+                self._rows("BEGIN IMMEDIATE")
+                try:
+                    yield
+                    self._rows("COMMIT")
+                except BaseException:
+                    with suppress(sqlite3.Error):  # an error may have rolled back already
+                        self._rows("ROLLBACK")
+                    raise
+            finally:
+                fcntl.flock(self._turn, fcntl.LOCK_UN)
+
+    def state(self) -> State:
+        """Read the state."""
+        return State(*self._rows(_STATE).fetchone())
+
+    def write(self, before: State, after: State, changes: Changes) -> None:
+        """Write a transaction's changes; the state must still be ``before``."""
+        many = self._connection.executemany
+        many("INSERT INTO leaves (idx, body) VALUES (?, ?)", changes.leaves)
+        many(_REPLACE_REQUEST, map(_request_row, changes.requests))
+        many(
+            "DELETE FROM buckets WHERE key = ? AND asset = ? AND span_ms = ? AND first_ms = ?",
+            [(*counter, bucket.first_ms) for counter, bucket in changes.expired],
+        )
+        many(
+            "REPLACE INTO buckets VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (*counter, first, last, str(total), requests, after.seq)
+                for counter, (first, last, total, requests) in changes.buckets
+            ],
+        )
+        written = self._rows(
+            "UPDATE state SET seq = ?, control_seq = ?, policy_version = ?, clock_ms = ?,"
+            " tree_size = ?, tree_peaks = ? WHERE id = 1 AND seq = ? AND tree_size = ?",
+            (*after, before.seq, before.tree_size),
+        )
+        if written.rowcount != 1:
+            raise StoreError("the ledger's state changed within a transaction", fatal=True)
+
+    def request(self, caller: str, request_id: str) -> Request | None:
+        """Find what a request id is bound to."""
+        row = self._rows(_REQUEST, (caller, request_id)).fetchone()
+        return None if row is None else _request(row)
+
+    def sign(self, signed: Iterable[SignedRow]) -> None:
+        """Keep signatures; where an attempt ended before, its end stays."""
+        self._connection.executemany(
+            "UPDATE requests SET standing = 'signed', signature = ?, version = ?"
+            " WHERE caller = ? AND request_id = ? AND standing = 'reserved'",
+            signed,
+        )
+
+    def prune(self, decided_before_ms: int, limit: int) -> None:
+        """Forget the oldest request ids, at most ``limit``."""
+        self._rows(
+            "DELETE FROM requests WHERE (caller, request_id) IN (SELECT caller, request_id"
+            " FROM requests WHERE decided_ms < ? ORDER BY decided_ms LIMIT ?)",
+            (decided_before_ms, limit),
+        )
+
+    def buckets(self, counter: Counter) -> list[Bucket]:
+        """Read a counter's buckets."""
+        rows = self._rows(
+            "SELECT first_ms, last_ms, total, requests FROM buckets"
+            " WHERE key = ? AND asset = ? AND span_ms = ?",
+            counter,
+        )
+        return [Bucket(first, last, int(total), count) for first, last, total, count in rows]
+
+    def longest_span(self, key: str, asset: str) -> Counter | None:
+        """Find the counter with the longest span that has buckets for a key and asset."""
+        (span_ms,) = self._rows(
+            "SELECT max(span_ms) FROM buckets WHERE key = ? AND asset = ?", (key, asset)
+        ).fetchone()
+        return None if span_ms is None else Counter(key, asset, span_ms)
+
+    def buckets_since(self, seq: int) -> list[tuple[Counter, Bucket]]:
+        """Read the buckets that were written by transactions after ``seq``."""
+        rows = self._rows(
+            "SELECT key, asset, span_ms, first_ms, last_ms, total, requests FROM buckets"
+            " WHERE seq > ? ORDER BY first_ms",
+            (seq,),
+        )
+        return [
+            (Counter(key, asset, span), Bucket(first, last, int(total), count))
+            for key, asset, span, first, last, total, count in rows
+        ]
+
+    def drop_expired(self, now_ms: int) -> None:
+        """Forget all buckets that have left their windows."""
+        self._rows("DELETE FROM buckets WHERE last_ms + span_ms <= ?", (now_ms,))
+
+    def policy(self, version: int) -> PolicyRow:
+        """Read a policy."""
+        return PolicyRow(*self._rows(_POLICY, (version,)).fetchone())
+
+    def add_policy(self, policy: PolicyRow) -> None:
+        """Add a policy; its version must be new."""
+        self._rows(
+            "INSERT INTO policies VALUES (?, ?, ?, ?)",
+            (policy.version, policy.sha256, policy.document, policy.activated_ms),
+        )
+
+    def newest_policy(self) -> int:
+        """Return the highest version there is, 0 for none."""
+        (version,) = self._rows("SELECT coalesce(max(version), 0) FROM policies").fetchone()
+        return int(version)
+
+    def freezes(self) -> list[FreezeRow]:
+        """Read the freezes in force."""
+        return [FreezeRow(*row) for row in self._rows(_FREEZES)]
+
+    def freeze(self, freeze: FreezeRow) -> bool:
+        """Add a freeze; False if it was in force already."""
+        row = (freeze.scope, freeze.name, freeze.since_ms, freeze.by)
+        return self._rows("INSERT OR IGNORE INTO freezes VALUES (?, ?, ?, ?)", row).rowcount == 1
+
+    def unfreeze(self, scope: str, name: str) -> bool:
+        """End a freeze; False if there was none."""
+        deleted = self._rows("DELETE FROM freezes WHERE scope = ? AND name = ?", (scope, name))
+        return deleted.rowcount == 1
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+        os.close(self._turn)
+
+
+class SqliteReader:
+    """A connection that reads only what is committed. Safe to share among threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = _connect(path, "ro")
+        self._lock = threading.Lock()
+
+    def state(self) -> State:
+        """Read the state."""
+        return State(*self._all(_STATE)[0])
+
+    def leaves(self, start: int, limit: int) -> list[tuple[int, bytes]]:
+        """Read at most ``limit`` leaves from index ``start`` on."""
+        return self._all(
+            "SELECT idx, body FROM leaves WHERE idx >= ? ORDER BY idx LIMIT ?", start, limit
+        )
+
+    def policy(self, version: int) -> PolicyRow:
+        """Read a policy."""
+        return PolicyRow(*self._all(_POLICY, version)[0])
+
+    def freezes(self) -> list[FreezeRow]:
+        """Read the freezes in force."""
+        return [FreezeRow(*row) for row in self._all(_FREEZES)]
+
+    def _all(self, sql: str, *parameters: int) -> list[Any]:
+        with self._lock, _errors(), closing(self._connection.execute(sql, parameters)) as rows:
+            return rows.fetchall()
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._connection.close()
+
+
+def _request_row(row: Request) -> tuple[Any, ...]:
+    charges = [(*charge.counter, str(charge.amount), charge.requests) for charge in row.charges]
+    return row._replace(charges=_encode(charges))  # type: ignore[arg-type] # a row for SQL
+
+
+def _request(row: tuple[Any, ...]) -> Request:
+    request = Request(*row)
+    return request._replace(
+        standing=Standing(request.standing),
+        charges=tuple(
+            Charge(Counter(key, asset, span), int(amount), requests)
+            for key, asset, span, amount, requests in _decode(row[_CHARGES])
+        ),
+        resumed=bool(request.resumed),
+    )

@@ -1,0 +1,112 @@
+"""What the ledger asks of an engine. SQLite's is in ``signer.ledger.sqlite``."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
+
+from policy.model import Counter
+from policy.windows import Bucket
+from signer.ledger.rows import FreezeRow, PolicyRow, Request, SignedRow, State
+
+
+class StoreError(Exception):
+    """The engine failed, and the transaction under way has no effect.
+
+    ``fatal``: what it stores can no longer be trusted (input and output, space,
+    damage), so that there is no sense in trying again.
+    """
+
+    def __init__(self, message: str, *, fatal: bool) -> None:
+        super().__init__(message)
+        self.fatal = fatal
+
+
+class Changes(NamedTuple):
+    """The rows that a transaction wrote, apart from those of control."""
+
+    leaves: Sequence[tuple[int, bytes]]
+    requests: Iterable[Request]
+    buckets: Iterable[tuple[Counter, Bucket]]
+    expired: Iterable[tuple[Counter, Bucket]]
+
+
+class Store(Protocol):
+    """One writer's connection. Every method but ``close`` is called in a transaction."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Exclude all other writers; commit durably at the end, or roll back.
+
+        Raises:
+            StoreError: also for what any other method met.
+        """
+
+    def state(self) -> State:
+        """Read the state."""
+
+    def write(self, before: State, after: State, changes: Changes) -> None:
+        """Write a transaction's changes; the state must still be ``before``."""
+
+    def request(self, caller: str, request_id: str) -> Request | None:
+        """Find what a request id is bound to."""
+
+    def sign(self, signed: Iterable[SignedRow]) -> None:
+        """Keep signatures; where an attempt ended before, its end stays."""
+
+    def prune(self, decided_before_ms: int, limit: int) -> None:
+        """Forget the oldest request ids, at most ``limit``."""
+
+    def buckets(self, counter: Counter) -> list[Bucket]:
+        """Read a counter's buckets."""
+
+    def longest_span(self, key: str, asset: str) -> Counter | None:
+        """Find the counter with the longest span that has buckets for a key and asset."""
+
+    def buckets_since(self, seq: int) -> list[tuple[Counter, Bucket]]:
+        """Read the buckets that were written by transactions after ``seq``."""
+
+    def drop_expired(self, now_ms: int) -> None:
+        """Forget all buckets that have left their windows."""
+
+    def policy(self, version: int) -> PolicyRow:
+        """Read a policy."""
+
+    def add_policy(self, policy: PolicyRow) -> None:
+        """Add a policy; its version must be new."""
+
+    def newest_policy(self) -> int:
+        """Return the highest version there is, 0 for none."""
+
+    def freezes(self) -> list[FreezeRow]:
+        """Read the freezes in force."""
+
+    def freeze(self, freeze: FreezeRow) -> bool:
+        """Add a freeze; False if it was in force already."""
+
+    def unfreeze(self, scope: str, name: str) -> bool:
+        """End a freeze; False if there was none."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+class Reader(Protocol):
+    """A connection that reads only what is committed. Safe to share among threads."""
+
+    def state(self) -> State:
+        """Read the state.
+
+        Raises:
+            StoreError: it cannot be read; so do the other methods.
+        """
+
+    def leaves(self, start: int, limit: int) -> list[tuple[int, bytes]]:
+        """Read at most ``limit`` leaves from index ``start`` on."""
+
+    def policy(self, version: int) -> PolicyRow:
+        """Read a policy."""
+
+    def freezes(self) -> list[FreezeRow]:
+        """Read the freezes in force."""
+
+    def close(self) -> None:
+        """Close the connection."""

@@ -1,0 +1,96 @@
+"""One ledger transaction, independent of the engine."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from signer.approval import Approval
+from signer.audit import record
+from signer.audit.merkle import HASH_BYTES, Tree, leaf_hash
+from signer.ledger.memory import Active, Memory
+from signer.ledger.rows import Request, State
+from signer.ledger.store import Changes
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Transaction:
+    """Reads the state, collects what changes, and writes it in ``save``.
+
+    ``now_ms`` is the newest time the ledger ever saw: where the clock was set
+    back, time stands still until it has caught up. ``approvals`` are to be
+    issued when the transaction is durable.
+    """
+
+    def __init__(self, memory: Memory, clock_ms: int, lease_ms: int) -> None:
+        self.store = store = memory.store
+        self._memory = memory
+        self.before = self.state = store.state()
+        self.now_ms = max(clock_ms, self.before.clock_ms)
+        self.lease_ms = self.now_ms + lease_ms
+        self._clock = _clock(self.now_ms - clock_ms)
+        self._time = _rfc3339(self.now_ms)
+        self._tree = tree(self.before)
+        self._leaves: list[tuple[int, bytes]] = []
+        self._requests: dict[tuple[str, str], Request] = {}
+        self.approvals: list[Approval] = []
+        memory.catch_up(self.before, self.now_ms)
+        self.windows = memory.windows
+        self.load_control()
+
+    def load_control(self) -> None:
+        """Read what control operations may have changed."""
+        self.policy: Active | None = self._memory.policy(self.state)
+        self.freezes = self._memory.freezes(self.state)
+
+    def append(self, **members: Any) -> int:
+        """Add a record to the audit log and return its index."""
+        index = self._tree.size
+        entry = record.Record(index=index, time=self._time, clock=self._clock, **members)
+        body = record.encode(entry)
+        self._tree.append(leaf_hash(body))
+        self._leaves.append((index, body))
+        return index
+
+    def find(self, caller: str, request_id: str) -> Request | None:
+        """Find what a request id is bound to, seen from within this transaction."""
+        return self._requests.get((caller, request_id)) or self.store.request(caller, request_id)
+
+    def put(self, request: Request) -> None:
+        """Bind a request id, or bring it forward."""
+        self._requests[request.caller, request.request_id] = request
+
+    @property
+    def bound(self) -> int:
+        """How many request ids were written."""
+        return len(self._requests)
+
+    def save(self) -> State:
+        """Write everything; returns the state that is to be committed."""
+        after = self.state._replace(
+            seq=self.before.seq + 1,
+            clock_ms=self.now_ms,
+            tree_size=self._tree.size,
+            tree_peaks=b"".join(self._tree.peaks),
+        )
+        windows = self.windows
+        changes = Changes(
+            self._leaves, self._requests.values(), windows.changed.values(), windows.expired
+        )
+        self.store.write(self.before, after, changes)
+        return after
+
+
+def tree(state: State) -> Tree:
+    """Return the tree over all leaves."""
+    peaks = state.tree_peaks
+    hashes = [peaks[at : at + HASH_BYTES] for at in range(0, len(peaks), HASH_BYTES)]
+    return Tree(state.tree_size, hashes)
+
+
+def _clock(behind_ms: int) -> record.Clock:
+    return record.Clock("behind", behind_ms) if behind_ms else record.Clock("ok")
+
+
+def _rfc3339(time_ms: int) -> str:
+    moment = _EPOCH + timedelta(milliseconds=time_ms)
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

@@ -1,0 +1,145 @@
+"""Ledgers for tests: real files, a real policy, and a clock that is set by hand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from policy.algorithms import Algorithm
+from policy.document import load
+from policy.model import Decoded, Facts, Format, Transfer
+from policy.reasons import Code, PayloadError
+from policy.rules import Policy
+from signer.approval import Mint
+from signer.ledger import Ledger, Settings
+from signer.model import Caller, Granted, Outcome, SignRequest, Verdict
+
+ALICE = Caller("spiffe://firm.example/alice", "aa" * 32, "192.0.2.1:1000")
+MALLORY = Caller("spiffe://firm.example/mallory", "bb" * 32, "192.0.2.2:2000")
+OFFICER = "spiffe://firm.example/officer/a"
+START_MS = 1_800_000_000_000
+SECOND = 1000
+HOUR = 3600 * SECOND
+ORIGIN = "signgate.test/log"
+
+POLICY = """
+schema = 1
+
+[assets.USD]
+decimals = 2
+
+[addresses.friends]
+"bob" = "a friend"
+"carol" = "another"
+
+[keys.pay]
+algorithm = "ed25519"
+payloads = ["intent"]
+
+[[keys.pay.grants]]
+id = "friends"
+callers = ["spiffe://firm.example/alice"]
+action = "intent.transfer"
+assets = ["USD"]
+destinations = ["@friends"]
+
+[[keys.pay.limits]]
+asset = "USD"
+per_request = "100"
+windows = [{ span = "1h", total = "1000" }]
+"""
+
+
+def _refuse(payload: bytes) -> Decoded:
+    raise PayloadError(Code.PAYLOAD_UNSUPPORTED, "payload", f"{len(payload)} bytes")
+
+
+# Requests come to the ledger decoded, so the formats are only names to it.
+FORMATS = {
+    tag: Format(tag, _refuse, frozenset({action}), frozenset({Algorithm.ED25519}))
+    for tag, action in (("intent", "intent.transfer"), ("other", "other.transfer"))
+}
+
+
+def load_policy(text: str) -> Policy:
+    """Compile a policy over the test's formats."""
+    return load(text, FORMATS)
+
+
+def pay(
+    amount: int = 100,
+    *,
+    id: str = "r-1",  # noqa: A002 - the shortest name, used everywhere
+    to: str = "bob",
+    caller: Caller = ALICE,
+    key: str = "pay",
+    version: int | None = None,
+    format: str = "intent",  # noqa: A002 - the field's name
+    validate_only: bool = False,
+) -> SignRequest:
+    """Return a request to pay so many cents."""
+    payload = f"{amount} USD to {to}".encode()
+    facts = Facts("intent.transfer", (Transfer("USD", amount, to),))
+    return SignRequest(
+        caller,
+        id,
+        key,
+        version,
+        format,
+        sha256(payload).digest(),
+        Decoded(facts, payload),
+        validate_only,
+    )
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until it is set."""
+
+    now: int = START_MS
+
+    def __call__(self) -> int:
+        """Return milliseconds since the epoch."""
+        return self.now
+
+
+@dataclass
+class Bench:
+    """A directory with a ledger, the clock and the mint that it uses."""
+
+    path: Path
+    clock: Clock = field(default_factory=Clock)
+    mint: Mint = field(default_factory=Mint)
+    settings: Settings = field(default_factory=lambda: Settings(ORIGIN))
+    opened: list[Ledger] = field(default_factory=list)
+
+    def open(self, policy: str | None = POLICY, clock: Callable[[], int] | None = None) -> Ledger:
+        """Open the ledger, as another process would; with a policy if it has none."""
+        ledger = Ledger(self.path, self.mint, load_policy, self.settings, clock or self.clock)
+        self.opened.append(ledger)
+        if policy is not None:
+            ledger.bootstrap_policy(policy, OFFICER)
+        return ledger
+
+    def close(self) -> None:
+        """Close every ledger."""
+        while self.opened:
+            self.opened.pop().close()
+
+
+def one(ledger: Ledger, request: SignRequest) -> Verdict:
+    """Decide one request."""
+    [verdict] = ledger.decide([request])
+    return verdict
+
+
+def granted(ledger: Ledger, request: SignRequest) -> Granted:
+    """Decide one request that must be granted."""
+    verdict = one(ledger, request)
+    assert isinstance(verdict, Granted), verdict
+    return verdict
+
+
+def signed(verdict: Granted, signature: bytes = b"s" * 64) -> Outcome:
+    """Return the outcome of a signature."""
+    return Outcome(verdict.approval, signature)
