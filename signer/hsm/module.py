@@ -8,6 +8,7 @@ every call. So the module is finalised and initialised again with
 A process that loaded a module must never fork: spawn.
 """
 
+import atexit
 import os
 import threading
 from collections.abc import Iterator
@@ -63,14 +64,6 @@ def load(path: Path) -> Module:
         return _loaded[path]
 
 
-def finalize(path: Path) -> None:
-    """Finalise the module; every session and handle of this process is void."""
-    with _lock:
-        module = _loaded.pop(Path(os.path.realpath(path)), None)
-        if module is not None:
-            module.cryptoki.finalize()
-
-
 def _initialised(path: Path) -> Module:
     if not path.is_file():
         raise ConfigError(f"PKCS#11 module {path}: no such file")
@@ -84,4 +77,6 @@ def _initialised(path: Path) -> Module:
     code = cryptoki.initialize()
     if code != Ckr.OK:
         raise ConfigError(f"PKCS#11 module {path}: C_Initialize answered {describe(code)}")
+    # python-pkcs11 believes that it is finalised already; threads have ended by then.
+    atexit.register(cryptoki.finalize)
     return Module(library, cryptoki)

@@ -56,9 +56,9 @@ def make_softhsm(directory: Path, *labels: str) -> SoftHsm:
 
 
 def _init_token(softhsm: SoftHsm, label: str) -> None:
+    options = ("--label", label, "--pin", PIN, "--so-pin", SO_PIN)
     subprocess.run(
-        ["softhsm2-util", "--init-token", "--free", "--label", label]
-        + ["--pin", PIN, "--so-pin", SO_PIN],
+        ["softhsm2-util", "--init-token", "--free", *options],
         env=os.environ | softhsm.environment,
         check=True,
         capture_output=True,

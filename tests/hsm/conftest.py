@@ -1,0 +1,63 @@
+"""Tokens, keys and a pool for the tests of the token's part."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from policy.algorithms import Algorithm, Digest
+from signer.approval import Mint
+from signer.hsm import Pool, Token, keys
+from signer.hsm.names import KeyVersion
+from tests.support.signing import Sign, approval
+from tests.support.softhsm import SoftHsm
+
+
+@pytest.fixture(scope="session")
+def token(softhsm: SoftHsm) -> Iterator[Token]:
+    """The shared token, logged in, with one key of each algorithm named after it."""
+    with closing(softhsm.open()) as opened:
+        for algorithm in Algorithm:
+            bits = 2048 if algorithm.startswith("rsa") else None
+            keys.generate(opened, KeyVersion(algorithm.value, 1), algorithm, bits=bits)
+        yield opened
+
+
+@pytest.fixture
+def scratch(softhsm: SoftHsm) -> Iterator[Token]:
+    """A token that is empty before and after, for keys that are broken on purpose."""
+    with closing(softhsm.open("signgate-scratch")) as opened:
+        yield opened
+        with opened.open(rw=True) as session:
+            for thing in list(session.get_objects()):
+                thing.destroy()
+
+
+@pytest.fixture
+def mint() -> Mint:
+    """The issuer of approvals."""
+    return Mint()
+
+
+@pytest.fixture
+def pool(token: Token, mint: Mint) -> Iterator[Pool]:
+    """A pool of two sessions on the shared token."""
+    with closing(Pool(token, sessions=2, redeem=mint.redeem)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def sign(pool: Pool, mint: Mint) -> Sign:
+    """A function that signs by the pool with a new approval."""
+
+    def signed(
+        algorithm: Algorithm,
+        message: bytes = b"message",
+        digest: Digest = Digest.NATIVE,
+        key: str | None = None,
+    ) -> bytes:
+        issued = mint.issue(approval(algorithm, message, digest, key))
+        return pool.sign(issued, time.monotonic() + 5)
+
+    return signed

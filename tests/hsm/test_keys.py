@@ -1,0 +1,412 @@
+"""Keys are made so that they can sign and nothing else, and are checked when found again."""
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pkcs11
+import pytest
+from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
+from pkcs11.constants import MechanismFlag
+from pkcs11.exceptions import AttributeSensitive, DeviceMemory, KeyUnextractable, PKCS11Error
+
+from policy.algorithms import Algorithm
+from signer.approval import Mint
+from signer.errors import ConfigError
+from signer.hsm import Pool, Token, keys
+from signer.hsm.catalogue import CURVES, known_answer_template, signing_key
+from signer.hsm.names import KeyVersion
+
+NAME = KeyVersion("wd-usdc", 1)
+SECRET = b"s" * 40
+ALL = list(Algorithm)
+
+
+def _bits(algorithm: Algorithm) -> int | None:
+    return 2048 if algorithm.startswith("rsa") else None
+
+
+def _start(token: Token) -> None:
+    Pool(token, sessions=1, redeem=Mint().redeem).close()
+
+
+def _destroy(token: Token, template: dict[Attribute, Any]) -> None:
+    with token.open(rw=True) as session:
+        (found,) = list(session.get_objects(template))
+        found.destroy()
+
+
+@pytest.mark.parametrize("algorithm", ALL)
+def test_attributes(scratch: Token, algorithm: Algorithm) -> None:
+    """A generated key is named, stays on the token for ever and may only sign."""
+    keys.generate(scratch, NAME, algorithm, bits=_bits(algorithm))
+    with scratch.open() as session:
+        key = signing_key(session, NAME)
+        assert key[Attribute.LABEL] == "wd-usdc"
+        assert key[Attribute.ID] == b"wd-usdc/1"
+        for attribute in ("TOKEN", "PRIVATE", "SENSITIVE", "SIGN", "LOCAL"):
+            assert key[Attribute[attribute]] is True, attribute
+        for attribute in ("ALWAYS_SENSITIVE", "NEVER_EXTRACTABLE"):
+            assert key[Attribute[attribute]] is True, attribute
+        for attribute in ("EXTRACTABLE", "MODIFIABLE", "DECRYPT", "UNWRAP", "DERIVE"):
+            assert key[Attribute[attribute]] is False, attribute
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "attribute"),
+    [
+        (Algorithm.ECDSA_P256, Attribute.VALUE),
+        (Algorithm.ECDSA_SECP256K1, Attribute.VALUE),
+        (Algorithm.ED25519, Attribute.VALUE),
+        (Algorithm.RSA_PSS_SHA256, Attribute.PRIVATE_EXPONENT),
+        (Algorithm.RSA_PKCS1_SHA256, Attribute.PRIME_1),
+        (Algorithm.HMAC_SHA256, Attribute.VALUE),
+    ],
+)
+def test_never_extractable(scratch: Token, algorithm: Algorithm, attribute: Attribute) -> None:
+    """No key can be read, wrapped, or made extractable afterwards."""
+    keys.generate(scratch, NAME, algorithm, bits=_bits(algorithm))
+    with scratch.open(rw=True) as session:
+        key = signing_key(session, NAME)
+        with pytest.raises(AttributeSensitive):
+            _ = key[attribute]
+        wrapping: Any = session.generate_key(KeyType.AES, 256, capabilities=MechanismFlag.WRAP)
+        with pytest.raises(KeyUnextractable):
+            wrapping.wrap_key(key, mechanism=Mechanism.AES_KEY_WRAP_PAD)
+        for change in (Attribute.EXTRACTABLE, Attribute.SENSITIVE):
+            with pytest.raises(PKCS11Error):
+                key[change] = change is Attribute.EXTRACTABLE
+
+
+def test_imported_secret_stays(scratch: Token) -> None:
+    """A secret that was imported cannot be read back."""
+    keys.import_secret(scratch, NAME, Algorithm.HMAC_SHA256, SECRET)
+    with scratch.open() as session, pytest.raises(AttributeSensitive):
+        _ = signing_key(session, NAME)[Attribute.VALUE]
+
+
+@pytest.mark.parametrize("first", [Algorithm.ED25519, Algorithm.HMAC_SHA256])
+def test_never_overwritten(scratch: Token, first: Algorithm) -> None:
+    """A key version that exists is neither generated nor imported again, whatever its kind."""
+    before = keys.generate(scratch, NAME, first)
+    for algorithm in (Algorithm.ED25519, Algorithm.HMAC_SHA256):
+        with pytest.raises(ConfigError, match="never overwritten"):
+            keys.generate(scratch, NAME, algorithm)
+    with pytest.raises(ConfigError, match="never overwritten"):
+        keys.import_secret(scratch, NAME, Algorithm.HMAC_SHA512, SECRET)
+    assert keys.list_keys(scratch) == [before]
+    assert keys.generate(scratch, KeyVersion("wd-usdc", 2), first).name.version == 2
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "bits"),
+    [
+        (Algorithm.RSA_PSS_SHA256, None),
+        (Algorithm.RSA_PSS_SHA256, 1024),
+        (Algorithm.RSA_PKCS1_SHA256, 2047),
+        (Algorithm.RSA_PKCS1_SHA256, 8192),
+        (Algorithm.ED25519, 256),
+        (Algorithm.HMAC_SHA256, 2048),
+    ],
+)
+def test_sizes(scratch: Token, algorithm: Algorithm, bits: int | None) -> None:
+    """RSA needs 2048 to 4096 bits, and no other algorithm has a choice."""
+    with pytest.raises(ConfigError, match="bits"):
+        keys.generate(scratch, NAME, algorithm, bits=bits)
+
+
+def test_largest_rsa(scratch: Token) -> None:
+    """An RSA key of more bits signs as well."""
+    keys.generate(scratch, NAME, Algorithm.RSA_PSS_SHA256, bits=3072)
+    _start(scratch)
+
+
+@pytest.mark.parametrize("secret", [b"", b"x", b"x" * 15])
+def test_short_secrets(scratch: Token, secret: bytes) -> None:
+    """A secret below 16 bytes is refused."""
+    with pytest.raises(ConfigError, match="needs at least 16"):
+        keys.import_secret(scratch, NAME, Algorithm.HMAC_SHA256, secret)
+
+
+def test_only_macs_are_imported(scratch: Token) -> None:
+    """A private key is never imported."""
+    with pytest.raises(ConfigError, match="never imported"):
+        keys.import_secret(scratch, NAME, Algorithm.ED25519, SECRET)
+
+
+@dataclass
+class ReadOnlyToken:
+    """The real token, but every session is read-only."""
+
+    real: Token
+    label: str = "read-only"
+
+    def open(self, *, rw: bool = False) -> pkcs11.Session:
+        """Open a session that cannot write."""
+        assert rw
+        return self.real.open()
+
+
+def test_token_that_refuses(scratch: Token) -> None:
+    """What the token answers to a key that it will not make is told."""
+    token = cast("Token", ReadOnlyToken(scratch))
+    with pytest.raises(ConfigError, match="'read-only' answered CKR_SESSION_READ_ONLY"):
+        keys.generate(token, NAME, Algorithm.ED25519)
+
+
+def test_list(scratch: Token) -> None:
+    """Keys are listed by name and version, with what they can sign."""
+    for version in (2, 10):
+        keys.generate(scratch, KeyVersion("b", version), Algorithm.ED25519)
+    keys.generate(scratch, KeyVersion("a", 1), Algorithm.HMAC_SHA384)
+    listed = [(str(key.name), *key.algorithms) for key in keys.list_keys(scratch)]
+    assert listed == [
+        ("keys/a/versions/1", Algorithm.HMAC_SHA384),
+        ("keys/b/versions/2", Algorithm.ED25519),
+        ("keys/b/versions/10", Algorithm.ED25519),
+    ]
+
+
+def test_known_answer_is_checked(scratch: Token) -> None:
+    """An HMAC key with another secret than its known answer's stops the start."""
+    keys.import_secret(scratch, NAME, Algorithm.HMAC_SHA256, SECRET)
+    _start(scratch)
+    _destroy(scratch, {Attribute.CLASS: ObjectClass.SECRET_KEY})
+    _put_secret(scratch, {Attribute.VALUE: b"t" * 40})
+    with pytest.raises(ConfigError, match="wd-usdc/versions/1: not the secret of its known"):
+        _start(scratch)
+
+
+@pytest.mark.parametrize(
+    "record", [b"", b"hmac-sha256", b"hmac-sha256:zz", b"ed25519:" + b"0" * 64, b"\xff" * 70]
+)
+def test_damaged_known_answer(scratch: Token, record: bytes) -> None:
+    """A known answer that cannot be read stops the start, by name."""
+    _put_secret(scratch, {})
+    with scratch.open(rw=True) as session:
+        template = {**known_answer_template(NAME), Attribute.TOKEN: True, Attribute.VALUE: record}
+        session.create_object(template)
+    with pytest.raises(ConfigError, match="wd-usdc/versions/1: its known answer"):
+        _start(scratch)
+
+
+def test_missing_known_answer(scratch: Token) -> None:
+    """An HMAC key that somebody made by other means is not served."""
+    _put_secret(scratch, {})
+    with pytest.raises(ConfigError, match="has 0 of its known answer"):
+        _start(scratch)
+
+
+@pytest.mark.parametrize("loose", [{Attribute.EXTRACTABLE: True}, {Attribute.SENSITIVE: False}])
+def test_keys_that_can_leave(scratch: Token, loose: dict[Attribute, Any]) -> None:
+    """A key that is extractable or not sensitive is not served."""
+    _put_secret(scratch, loose)
+    with pytest.raises(ConfigError, match="can leave the token"):
+        _start(scratch)
+
+
+def test_two_keys_of_one_name(scratch: Token) -> None:
+    """Two keys with one id stop the start: nobody could tell which signs."""
+    _put_pair(scratch, NAME, "secp256r1")
+    _put_pair(scratch, NAME, "secp256r1")
+    with pytest.raises(ConfigError, match="has 2 of its public key"):
+        _start(scratch)
+
+
+def test_two_kinds_of_one_name(scratch: Token) -> None:
+    """A pair and a secret key with one id stop the start as well."""
+    keys.generate(scratch, NAME, Algorithm.ED25519)
+    _put_secret(scratch, {})
+    with pytest.raises(ConfigError, match="two keys on the token have this name"):
+        _start(scratch)
+
+
+def test_two_names_of_one_secret(scratch: Token) -> None:
+    """One key under two names would have two limits, so it stops the start."""
+    keys.import_secret(scratch, NAME, Algorithm.HMAC_SHA256, SECRET)
+    twin = KeyVersion("wd-usdc", 2)
+    with pytest.raises(ConfigError, match="versions/2 is the same key as keys/wd-usdc/versions/1"):
+        keys.import_secret(scratch, twin, Algorithm.HMAC_SHA256, SECRET)
+    with pytest.raises(ConfigError, match="is the same key as"):
+        _start(scratch)
+
+
+def test_other_curves(scratch: Token) -> None:
+    """A key on a curve that no algorithm has stops the start, by name."""
+    _put_pair(scratch, NAME, "secp384r1")
+    with pytest.raises(ConfigError, match="wd-usdc/versions/1: its curve is none of"):
+        _start(scratch)
+
+
+def test_short_rsa(scratch: Token) -> None:
+    """An RSA key below 2048 bits stops the start, by name."""
+    with scratch.open(rw=True) as session:
+        session.generate_keypair(KeyType.RSA, 1024, id=NAME.id, store=True)
+    with pytest.raises(ConfigError, match="wd-usdc/versions/1: RSA of 1024 bits"):
+        _start(scratch)
+
+
+def test_missing_public_half(scratch: Token) -> None:
+    """A private key without its public key stops the start: nothing could be verified."""
+    keys.generate(scratch, NAME, Algorithm.ECDSA_P256)
+    _destroy(scratch, {Attribute.CLASS: ObjectClass.PUBLIC_KEY})
+    with pytest.raises(ConfigError, match="has 0 of its public key"):
+        _start(scratch)
+
+
+def test_wrong_public_half(scratch: Token) -> None:
+    """A public key that is not the private key's is found by the probe."""
+    keys.generate(scratch, NAME, Algorithm.ECDSA_P256)
+    other = keys.generate(scratch, KeyVersion("other", 1), Algorithm.ECDSA_P256)
+    _destroy(scratch, {Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.ID: b"other/1"})
+    _destroy(scratch, {Attribute.CLASS: ObjectClass.PUBLIC_KEY, Attribute.ID: NAME.id})
+    _put_public(scratch, b"\x04\x41" + other.point)
+    with pytest.raises(ConfigError, match="a probe signature does not verify"):
+        _start(scratch)
+
+
+@pytest.mark.parametrize("header", [b"", b"\x04\x41"])
+def test_points_with_and_without_der(scratch: Token, header: bytes) -> None:
+    """A point is the same key whether the token wraps it in an OCTET STRING or not."""
+    made = keys.generate(scratch, NAME, Algorithm.ECDSA_P256)
+    _destroy(scratch, {Attribute.CLASS: ObjectClass.PUBLIC_KEY})
+    _put_public(scratch, header + made.point)
+    assert keys.list_keys(scratch) == [made]
+
+
+@pytest.mark.parametrize("point", [b"", b"\x04" + bytes(64), b"\x04\x41" + b"\x05" * 65])
+def test_points_off_the_curve(scratch: Token, point: bytes) -> None:
+    """A public key that is not a point of its curve stops the start, by name."""
+    keys.generate(scratch, NAME, Algorithm.ECDSA_P256)
+    _destroy(scratch, {Attribute.CLASS: ObjectClass.PUBLIC_KEY})
+    _put_public(scratch, point)
+    with pytest.raises(ConfigError, match="is not a point on the curve"):
+        _start(scratch)
+
+
+def test_named_edwards_curve(scratch: Token) -> None:
+    """An Ed25519 key whose parameters are the curve's name is served."""
+    with scratch.open(rw=True) as session:
+        parameters = {Attribute.EC_PARAMS: b"\x13\x0cedwards25519"}
+        domain = session.create_domain_parameters(KeyType.EC_EDWARDS, parameters, local=True)
+        domain.generate_keypair(id=NAME.id, store=True)
+    _start(scratch)
+    assert [key.algorithms for key in keys.list_keys(scratch)] == [{Algorithm.ED25519}]
+
+
+def test_other_applications_are_left_alone(scratch: Token) -> None:
+    """Objects whose id is not a key version's are nobody's business."""
+    for identifier in (b"", b"tls", b"UPPER/1", b"key/0", b"key/01", b"key/x", b"k/1/2", b"\xff/1"):
+        _put_secret(scratch, {Attribute.ID: identifier, Attribute.EXTRACTABLE: True})
+    assert keys.list_keys(scratch) == []
+
+
+def test_another_key_at_the_next_bind(scratch: Token) -> None:
+    """A pool that started with one key takes no session with another one of its name."""
+    keys.generate(scratch, NAME, Algorithm.ED25519)
+    with closing(Pool(scratch, sessions=1, redeem=Mint().redeem)) as pool:
+        for object_class in (ObjectClass.PRIVATE_KEY, ObjectClass.PUBLIC_KEY):
+            _destroy(scratch, {Attribute.CLASS: object_class})
+        with pytest.raises(ConfigError, match="now holds another key"):
+            pool._bound_session()
+        keys.generate(scratch, NAME, Algorithm.ED25519)
+        with pytest.raises(ConfigError, match="now holds another key"):
+            pool._bound_session()
+
+
+@dataclass
+class DatalessSession:
+    """A real session on a token that has no room for data objects."""
+
+    real: pkcs11.Session
+
+    def create_object(self, template: dict[Attribute, Any]) -> pkcs11.Object:
+        """Create keys only."""
+        if template[Attribute.CLASS] is ObjectClass.DATA:
+            raise DeviceMemory
+        return self.real.create_object(template)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
+@dataclass
+class DatalessToken:
+    """A real token that has no room for data objects."""
+
+    real: Token
+    label: str = "full"
+
+    def open(self, *, rw: bool = False) -> DatalessSession:
+        """Open a session."""
+        return DatalessSession(self.real.open(rw=rw))
+
+
+def test_half_made_secret_is_taken_back(scratch: Token) -> None:
+    """If the known answer cannot be stored the secret key does not stay either."""
+    token = cast("Token", DatalessToken(scratch))
+    with pytest.raises(ConfigError, match="'full' answered CKR_DEVICE_MEMORY"):
+        keys.import_secret(token, NAME, Algorithm.HMAC_SHA256, SECRET)
+    with scratch.open() as session:
+        assert list(session.get_objects()) == []
+
+
+@pytest.mark.parametrize("key", ["", "-a", "a-", "A", "a_b", "a/b", "ä", "a" * 64, "a b", "a\n"])
+def test_key_names(key: str) -> None:
+    """A key's name follows the grammar, in full."""
+    with pytest.raises(ConfigError, match="key name"):
+        KeyVersion.checked(key, 1)
+
+
+@pytest.mark.parametrize("version", [0, -1, 10**9])
+def test_key_version_numbers(version: int) -> None:
+    """A version is a positive number of at most nine digits."""
+    with pytest.raises(ConfigError, match="key version"):
+        KeyVersion.checked("a", version)
+
+
+def test_ids() -> None:
+    """A name and the id of its objects are two forms of one thing."""
+    for key in ("a", "0", "a-b", "a" * 63):
+        name = KeyVersion.checked(key, 7)
+        assert KeyVersion.from_id(name.id) == name
+        assert str(name) == f"keys/{key}/versions/7"
+
+
+def _put_secret(token: Token, changes: dict[Attribute, Any]) -> None:
+    with token.open(rw=True) as session:
+        session.create_object(
+            {
+                Attribute.CLASS: ObjectClass.SECRET_KEY,
+                Attribute.KEY_TYPE: KeyType.GENERIC_SECRET,
+                Attribute.TOKEN: True,
+                Attribute.PRIVATE: True,
+                Attribute.SENSITIVE: True,
+                Attribute.EXTRACTABLE: False,
+                Attribute.SIGN: True,
+                Attribute.ID: NAME.id,
+                Attribute.VALUE: SECRET,
+                **changes,
+            }
+        )
+
+
+def _put_pair(token: Token, name: KeyVersion, curve: str) -> None:
+    with token.open(rw=True) as session:
+        parameters = {Attribute.EC_PARAMS: pkcs11.util.ec.encode_named_curve_parameters(curve)}
+        domain = session.create_domain_parameters(KeyType.EC, parameters, local=True)
+        domain.generate_keypair(id=name.id, store=True)
+
+
+def _put_public(token: Token, point: bytes) -> None:
+    with token.open(rw=True) as session:
+        session.create_object(
+            {
+                Attribute.CLASS: ObjectClass.PUBLIC_KEY,
+                Attribute.KEY_TYPE: KeyType.EC,
+                Attribute.TOKEN: True,
+                Attribute.ID: NAME.id,
+                Attribute.EC_PARAMS: CURVES[Algorithm.ECDSA_P256],
+                Attribute.EC_POINT: point,
+            }
+        )

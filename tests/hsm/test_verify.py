@@ -1,0 +1,63 @@
+"""What is not a signature of this key over this message is not released."""
+
+import pytest
+
+from policy.algorithms import Algorithm, Digest
+from signer.hsm import Pool
+from signer.hsm.verify import Verifier, verifier
+from tests.support.signing import Sign
+
+N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+MESSAGE = b"pay 5 to bob"
+ASYMMETRIC = [algorithm for algorithm in Algorithm if not algorithm.is_mac]
+
+
+def _verifier(pool: Pool, algorithm: Algorithm) -> Verifier:
+    return verifier(pool.public_key(algorithm.value, 1), algorithm)
+
+
+@pytest.mark.parametrize("algorithm", ASYMMETRIC)
+def test_right_and_wrong(pool: Pool, sign: Sign, algorithm: Algorithm) -> None:
+    """One changed bit, another message, a missing or an extra byte: each is refused."""
+    good = sign(algorithm, MESSAGE)
+    verify = _verifier(pool, algorithm)
+    assert verify(MESSAGE, Digest.NATIVE, good)
+    assert not verify(MESSAGE + b"!", Digest.NATIVE, good)
+    assert not verify(MESSAGE, Digest.KECCAK256, good)
+    for bad in (
+        bytes([good[0] ^ 1]) + good[1:],
+        good[:-1] + bytes([good[-1] ^ 1]),
+        good[:-1],
+        good + b"\0",
+        b"",
+        bytes(len(good)),
+        b"\xff" * len(good),
+    ):
+        assert not verify(MESSAGE, Digest.NATIVE, bad)
+
+
+def test_high_s_is_refused(pool: Pool, sign: Sign) -> None:
+    """The other form of a right secp256k1 signature is not released."""
+    good = sign(Algorithm.ECDSA_SECP256K1, MESSAGE)
+    high = good[:32] + (N - int.from_bytes(good[32:])).to_bytes(32)
+    assert not _verifier(pool, Algorithm.ECDSA_SECP256K1)(MESSAGE, Digest.NATIVE, high)
+
+
+@pytest.mark.parametrize("algorithm", [a for a in Algorithm if a.is_mac])
+def test_macs_by_length(pool: Pool, sign: Sign, algorithm: Algorithm) -> None:
+    """A MAC of another length is refused."""
+    mac = sign(algorithm, MESSAGE)
+    verify = _verifier(pool, algorithm)
+    assert verify(MESSAGE, Digest.NATIVE, mac)
+    assert not verify(MESSAGE, Digest.NATIVE, mac[:-1])
+    assert not verify(MESSAGE, Digest.NATIVE, b"")
+    assert not verify(MESSAGE, Digest.KECCAK256, mac)
+
+
+def test_public_keys_know_what_they_are(pool: Pool) -> None:
+    """A point is asked of ECDSA keys only, and PEM of all but HMAC keys."""
+    assert len(pool.public_key("ecdsa-p256", 1).point) == 65
+    with pytest.raises(ValueError, match="is not an ECDSA key"):
+        _ = pool.public_key("ed25519", 1).point
+    with pytest.raises(ValueError, match="has no public half"):
+        pool.public_key("hmac-sha256", 1).pem()
