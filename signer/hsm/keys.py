@@ -64,7 +64,8 @@ def generate(
         bits: the modulus of an RSA key, 2048 to 4096, and None for the others.
 
     Raises:
-        ConfigError: it exists, ``bits`` does not fit, or the token refuses.
+        ConfigError: it exists, ``bits`` does not fit, or the token refuses; nothing
+            of the key stays on the token.
     """
     _check_bits(algorithm, bits)
     with _writing(token, name) as session:
@@ -91,8 +92,8 @@ def import_secret(token: Token, name: KeyVersion, algorithm: Algorithm, secret: 
     tokens want it; RFC 2104, section 2, does the same, so the MACs are the same.
 
     Raises:
-        ConfigError: it exists, the secret is too short, the algorithm is not a MAC, or
-            the token refuses.
+        ConfigError: it exists, under this name or another, the secret is too short, the
+            algorithm is not a MAC, or the token refuses; nothing of it stays there.
     """
     if not algorithm.is_mac:
         raise ConfigError(f"{algorithm} keys are generated on the token and never imported")
@@ -144,11 +145,24 @@ def _session(token: Token, *, rw: bool = False) -> Iterator[pkcs11.Session]:
 
 @contextmanager
 def _writing(token: Token, name: KeyVersion) -> Iterator[pkcs11.Session]:
+    """Open a session to make a key version in: all of it stays, or nothing."""
     with _session(token, rw=True) as session:
-        for template in ({Attribute.ID: name.id}, catalogue.known_answer_template(name)):
-            if list(session.get_objects(template)):
-                raise ConfigError(f"{name} exists; a key version is never overwritten")
-        yield session
+        if _objects(session, name):
+            raise ConfigError(f"{name} exists; a key version is never overwritten")
+        try:
+            yield session
+        except BaseException:
+            for half_made in _objects(session, name):
+                half_made.destroy()
+            raise
+
+
+def _objects(session: pkcs11.Session, name: KeyVersion) -> list[pkcs11.Object]:
+    templates: tuple[Template, ...] = (
+        {Attribute.ID: name.id},
+        catalogue.known_answer_template(name),
+    )
+    return [found for template in templates for found in session.get_objects(template)]
 
 
 def _generate_pair(
@@ -173,19 +187,14 @@ def _generate_pair(
 def _record_known_answer(
     session: pkcs11.Session, name: KeyVersion, algorithm: Algorithm, key: pkcs11.Object
 ) -> None:
-    """Store what the key makes of a fixed message; without that, there is no key."""
-    try:
-        answer = sign(key, SCHEMES[algorithm], KNOWN_ANSWER_MESSAGE)
-        session.create_object(
-            {
-                **catalogue.known_answer_template(name),
-                **_KNOWN_ANSWER,
-                Attribute.VALUE: f"{algorithm}:{answer.hex()}".encode("ascii"),
-            }
-        )
-    except PKCS11Error:
-        key.destroy()
-        raise
+    answer = sign(key, SCHEMES[algorithm], KNOWN_ANSWER_MESSAGE)
+    session.create_object(
+        {
+            **catalogue.known_answer_template(name),
+            **_KNOWN_ANSWER,
+            Attribute.VALUE: f"{algorithm}:{answer.hex()}".encode("ascii"),
+        }
+    )
 
 
 def _public_key(session: pkcs11.Session, name: KeyVersion) -> PublicKey:

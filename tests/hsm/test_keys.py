@@ -1,5 +1,6 @@
 """Keys are made so that they can sign and nothing else, and are checked when found again."""
 
+import hmac
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, cast
@@ -14,7 +15,7 @@ from policy.algorithms import Algorithm
 from signer.approval import Mint
 from signer.errors import ConfigError
 from signer.hsm import Pool, Token, keys
-from signer.hsm.catalogue import CURVES, known_answer_template, signing_key
+from signer.hsm.catalogue import CURVES, KNOWN_ANSWER_MESSAGE, known_answer_template, signing_key
 from signer.hsm.names import KeyVersion
 
 NAME = KeyVersion("wd-usdc", 1)
@@ -183,9 +184,7 @@ def test_known_answer_is_checked(scratch: Token) -> None:
 def test_damaged_known_answer(scratch: Token, record: bytes) -> None:
     """A known answer that cannot be read stops the start, by name."""
     _put_secret(scratch, {})
-    with scratch.open(rw=True) as session:
-        template = {**known_answer_template(NAME), Attribute.TOKEN: True, Attribute.VALUE: record}
-        session.create_object(template)
+    _put_known_answer(scratch, NAME, record)
     with pytest.raises(ConfigError, match="wd-usdc/versions/1: its known answer"):
         _start(scratch)
 
@@ -221,12 +220,23 @@ def test_two_kinds_of_one_name(scratch: Token) -> None:
         _start(scratch)
 
 
-def test_two_names_of_one_secret(scratch: Token) -> None:
-    """One key under two names would have two limits, so it stops the start."""
+def test_secret_is_imported_once(scratch: Token) -> None:
+    """A secret that is on the token under another name is refused, and nothing of it stays."""
     keys.import_secret(scratch, NAME, Algorithm.HMAC_SHA256, SECRET)
     twin = KeyVersion("wd-usdc", 2)
     with pytest.raises(ConfigError, match="versions/2 is the same key as keys/wd-usdc/versions/1"):
         keys.import_secret(scratch, twin, Algorithm.HMAC_SHA256, SECRET)
+    _start(scratch)
+    with scratch.open() as session:
+        assert list(session.get_objects({Attribute.ID: twin.id})) == []
+
+
+def test_two_names_of_one_key(scratch: Token) -> None:
+    """One key under two names would have two limits, so it stops the start."""
+    answer = hmac.digest(SECRET, KNOWN_ANSWER_MESSAGE, "sha256").hex()
+    for name in (NAME, KeyVersion("other", 1)):
+        _put_secret(scratch, {Attribute.ID: name.id})
+        _put_known_answer(scratch, name, f"hmac-sha256:{answer}".encode())
     with pytest.raises(ConfigError, match="is the same key as"):
         _start(scratch)
 
@@ -389,6 +399,12 @@ def _put_secret(token: Token, changes: dict[Attribute, Any]) -> None:
                 **changes,
             }
         )
+
+
+def _put_known_answer(token: Token, name: KeyVersion, record: bytes) -> None:
+    with token.open(rw=True) as session:
+        template = {**known_answer_template(name), Attribute.TOKEN: True, Attribute.VALUE: record}
+        session.create_object(template)
 
 
 def _put_pair(token: Token, name: KeyVersion, curve: str) -> None:
