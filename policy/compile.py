@@ -1,7 +1,8 @@
 """From the tables of a key to the key's policy, and what contradicts itself in them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from policy import fields, hours, schema
 from policy.assets import Asset
@@ -11,6 +12,7 @@ from policy.names import Names
 from policy.problems import Location, path
 from policy.rules import Approval, Grant, KeyPolicy, Limit, WindowLimit
 
+_T = TypeVar("_T")
 _ETHEREUM = "ethereum."  # the payload formats whose actions happen on an EIP-155 chain
 
 
@@ -25,7 +27,8 @@ class KeyCompiler:
         self._table = table
         self._names = names
         self._formats = formats
-        self._limited = {limit.asset for limit in table.limits}
+        self._limited = {limit.asset for _, limit in _sound(table.limits)}
+        self._all_limits_known = None not in table.limits
 
     def compile(self) -> KeyPolicy:
         """Return the key's policy."""
@@ -61,7 +64,7 @@ class KeyCompiler:
 
     def _grants(self, actions: Mapping[str, str]) -> tuple[Grant, ...]:
         grants: dict[str, Grant] = {}
-        for index, table in enumerate(self._table.grants):
+        for index, table in _sound(self._table.grants):
             location = (*self._at, "grants", index)
             if table.id in grants:
                 self._names.report((*location, "id"), f"{table.id} is taken on this key")
@@ -98,7 +101,7 @@ class KeyCompiler:
         return assets
 
     def _need_limit(self, location: Location, asset: Asset, problem: str) -> None:
-        if asset.name not in self._limited:
+        if asset.name not in self._limited and self._all_limits_known:
             table = path((*self._at, "limits"))
             advice = f'add [[{table}]] with asset = "{asset.name}"'
             self._names.report(location, f"{problem}; {advice}")
@@ -163,7 +166,7 @@ class KeyCompiler:
 
     def _limits(self) -> dict[str, Limit]:
         limits: dict[str, Limit] = {}
-        for index, table in enumerate(self._table.limits):
+        for index, table in _sound(self._table.limits):
             location = (*self._at, "limits", index)
             asset = self._names.asset((*location, "asset"), table.asset)
             if asset is None:
@@ -198,6 +201,11 @@ class KeyCompiler:
             None if total is None else self._names.amount((*location, "total"), total, asset),
             table.count,
         )
+
+
+def _sound(tables: list[_T | None]) -> Iterator[tuple[int, _T]]:
+    """Number the tables, and leave out those whose problems are reported already."""
+    return ((index, table) for index, table in enumerate(tables) if table is not None)
 
 
 def _hours(table: schema.Hours | None) -> Hours | None:

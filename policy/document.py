@@ -18,8 +18,6 @@ from policy.problems import EMPTY, Location, PolicyError, Problem, at, from_pyda
 from policy.rules import Policy
 from policy.schema import VERSION, Document
 
-_SECTIONS = ("assets", "addresses", "keys")
-
 
 def load(text: str, formats: Mapping[str, Format]) -> Policy:
     """Return the policy that a TOML document describes.
@@ -27,9 +25,9 @@ def load(text: str, formats: Mapping[str, Format]) -> Policy:
     ``formats`` are the payload formats that its keys may take, by tag.
 
     Raises:
-        PolicyError: with all problems at once, each with its path. Only a
-            syntax error, or a table with fields of the wrong shape, hides what
-            else may be wrong: in the document, or with that table.
+        PolicyError: with all problems at once, each with its path. Only two
+            things hide others: a syntax error, and in one table a field of the
+            wrong shape hides what contradicts other tables.
     """
     raw, sha256 = _parse(text)
     document, broken, problems = _validate(raw)
@@ -57,24 +55,36 @@ def _parse(text: str) -> tuple[dict[str, Any], str]:
 
 
 def _validate(raw: dict[str, Any]) -> tuple[Document, Collection[Location], list[Problem]]:
-    """Return what has the right shape, which tables have not, and why."""
-    problems = []
-    broken = set()
+    """Return what has the right shape, the place of each table that has not, and why."""
     try:
         return Document.model_validate(raw), (), []
     except ValidationError as error:
-        for item in error.errors():
-            problems.append(from_pydantic(item))
-            broken.add(item["loc"][:2])
-    return Document.model_validate(_without(raw, broken)), broken, problems
+        errors = error.errors()
+    broken = {_table(item["loc"]) for item in errors}
+    healthy = {"keys": {}} | _without(raw, broken) | {"schema": VERSION}
+    return Document.model_validate(healthy), broken, list(map(from_pydantic, errors))
 
 
-def _without(raw: dict[str, Any], broken: Collection[Location]) -> dict[str, Any]:
-    healthy: dict[str, Any] = {"schema": VERSION}
-    for section in _SECTIONS:
-        tables = raw.get(section)
-        if isinstance(tables, dict):
-            healthy[section] = {
-                name: table for name, table in tables.items() if (section, name) not in broken
-            }
-    return {"keys": {}} | healthy
+def _table(location: Location) -> Location:
+    """Return the place of the smallest table that is compiled on its own."""
+    match location:
+        case ("keys", _, "grants" | "limits", int(), *_):
+            return location[:4]
+        case _:
+            return location[:2]
+
+
+def _without(node: Any, broken: Collection[Location], place: Location = ()) -> Any:
+    """Copy a tree without its broken tables; in a list, None keeps the place of one."""
+    if isinstance(node, dict):
+        return {
+            name: _without(child, broken, (*place, name))
+            for name, child in node.items()
+            if (*place, name) not in broken
+        }
+    if isinstance(node, list):
+        return [
+            None if (*place, index) in broken else _without(child, broken, (*place, index))
+            for index, child in enumerate(node)
+        ]
+    return node

@@ -8,7 +8,7 @@ in spaces is refused, since it would name something else or nothing.
 
 import re
 
-import sha3
+from policy.keccak import keccak256
 
 MAX_SPAN_MS = 366 * 86_400_000
 
@@ -132,7 +132,7 @@ def is_ethereum(text: str) -> bool:
 def checksummed(text: str) -> str:
     """Return 0x and 40 hex digits in the case that ERC-55 gives them."""
     digits = text[2:].lower()
-    nibbles = sha3.keccak_256(digits.encode()).hexdigest()
+    nibbles = keccak256(digits.encode()).hex()
     return "0x" + "".join(
         digit.upper() if nibble > "7" else digit
         for digit, nibble in zip(digits, nibbles, strict=False)

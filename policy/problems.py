@@ -14,6 +14,8 @@ from policy import schema
 Location = tuple[str | int, ...]
 
 EMPTY: Final = "must not be empty: an empty list would deny everything"
+_PLAIN: Final = {"missing": "is required", "too_short": EMPTY}
+_WIDTH: Final = 60
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)  # TOML 1.0, "Keys"
 _KEY_ERROR: Final = "[key]"  # pydantic's mark for a dictionary's key
 _TABLES: Final[dict[str, type[BaseModel]]] = {
@@ -76,14 +78,14 @@ def _message(error: ErrorDetails, location: Location) -> str:
     match error["type"]:
         case "value_error":
             return str(error["ctx"]["error"])
-        case "missing":
-            return "is required"
+        case "missing" | "too_short" as kind:
+            return _PLAIN[kind]
         case "extra_forbidden":
             return f"unknown field; known here: {', '.join(_known(location))}"
-        case "too_short":
-            return EMPTY
         case "string_type" if type(found) in {int, float}:
             return f'a number where a string belongs; write "{found}" in quotes'
+        case "dict_type" | "model_type":
+            return f"must be a table, not {_shown(found)}"
         case _:
             return f"{error['msg'][0].lower()}{error['msg'][1:]}, not {_shown(found)}"
 
@@ -96,5 +98,8 @@ def _known(location: Location) -> list[str]:
 
 
 def _shown(found: object) -> str:
+    """Show a value on one line of a terminal."""
+    if isinstance(found, dict | list):
+        return "a table" if isinstance(found, dict) else "a list"
     text = json.dumps(found, default=str)
-    return text if len(text) <= 60 else f"{text[:57]}…"  # noqa: PLR2004 — one line of a terminal
+    return text if len(text) <= _WIDTH else f"{text[:_WIDTH]}…"

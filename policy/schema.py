@@ -48,7 +48,8 @@ def _readable(version: int) -> int:
 
 
 Many = Annotated[list[_T], Field(min_length=1), AfterValidator(_no_repeats)]
-Tables = Annotated[list[_T], Field(min_length=1)]
+# None stands for a table whose problems are reported already; TOML cannot say it.
+Tables = Annotated[list[_T | None], Field(min_length=1)]
 Name = Annotated[str, _checked(fields.name)]
 Label = Annotated[str, _checked(fields.label)]
 San = Annotated[str, _checked(fields.san)]
@@ -175,7 +176,7 @@ class Limit(Table):
 
     asset: AssetName
     per_request: Amount
-    windows: Tables[Window]
+    windows: Annotated[list[Window], Field(min_length=1)]
 
 
 class Key(Table):

@@ -1,0 +1,58 @@
+"""Payload formats: bytes to facts, one module a format.
+
+A new format is a module with a ``FORMAT`` and one line in ``FORMATS``. Tags and
+actions are stable: they stand in policies and in audit records.
+"""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from policy.model import Decoded, Format
+from policy.payloads import ethereum, intent
+from policy.reasons import Code, PayloadError
+
+MAX_BYTES = 256 * 1024
+
+
+def registry(formats: Iterable[Format]) -> Mapping[str, Format]:
+    """Return the formats by tag.
+
+    Raises:
+        ValueError: a tag or an action is taken already.
+    """
+    by_tag: dict[str, Format] = {}
+    actions: dict[str, str] = {}
+    for item in formats:
+        if item.tag in by_tag:
+            raise ValueError(f"the tag {item.tag} is taken")
+        for action in item.actions:
+            if action in actions:
+                raise ValueError(f"the action {action} is taken by {actions[action]}")
+            actions[action] = item.tag
+        by_tag[item.tag] = item
+    return MappingProxyType(by_tag)
+
+
+FORMATS = registry(
+    (
+        ethereum.FORMAT,
+        intent.FORMAT,
+    )
+)
+
+
+def decode(tag: str, payload: bytes, *, max_bytes: int = MAX_BYTES) -> Decoded:
+    """Decode a payload of the named format.
+
+    Raises:
+        PayloadError: there is no such format, or its decoder refuses the payload.
+    """
+    found = FORMATS.get(tag)
+    if found is None:
+        known = ", ".join(sorted(FORMATS))
+        detail = f"{tag[:64]!a} is not a format; there are: {known}"
+        raise PayloadError(Code.PAYLOAD_UNSUPPORTED, "payload_format", detail)
+    if len(payload) > max_bytes:
+        detail = f"{len(payload)} bytes; at most {max_bytes} are taken"
+        raise PayloadError(Code.PAYLOAD_TOO_LARGE, "payload", detail)
+    return found.decode(payload)

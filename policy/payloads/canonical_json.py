@@ -1,0 +1,78 @@
+"""JSON in the one encoding of RFC 8785 (JCS), for documents without fractions.
+
+Invariant: ``encode(decode(payload)) == payload`` for whatever ``decode`` accepts.
+Every JSON library here keeps the last of two equal members; this one refuses.
+"""
+
+import json
+from typing import Any, NoReturn
+
+from policy.reasons import Code, PayloadError
+
+MAX_INTEGER = 2**53 - 1  # RFC 7493, section 2.2: what every parser reads alike
+
+
+def decode(payload: bytes) -> dict[str, Any]:
+    """Read an object whose numbers are integers.
+
+    Raises:
+        PayloadError: it is not UTF-8, not JSON, not an object, has a doubled member
+            at any depth, a fraction or an exponent, or is not in canonical form.
+    """
+    try:
+        document = _DECODER.decode(payload.decode())
+        canonical = encode(document)
+    except RecursionError:
+        raise _malformed("nests too deep") from None
+    except ValueError as error:  # also UnicodeError: not UTF-8, or a lone surrogate
+        raise _malformed(f"is not strict JSON: {error}"[:200]) from None
+    if not isinstance(document, dict):
+        raise _malformed("is not an object")
+    if canonical != payload:
+        raise PayloadError(
+            Code.PAYLOAD_NOT_CANONICAL, "$", "is not in the canonical form of RFC 8785"
+        )
+    return document
+
+
+def encode(document: object) -> bytes:
+    """Write the canonical form (RFC 8785, section 3.2).
+
+    Raises:
+        ValueError: a string with a lone surrogate, or a number that is not an integer
+            of at most 53 bits.
+    """
+    return _ENCODER.encode(document).encode()
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Section 3.2.3 sorts by UTF-16 code units, which Python's own order is not.
+    members = dict(sorted(pairs, key=_utf16))
+    if len(members) != len(pairs):
+        raise ValueError("a member stands there twice")
+    return members
+
+
+def _utf16(pair: tuple[str, Any]) -> bytes:
+    return pair[0].encode("utf-16-be")
+
+
+def _integer(text: str) -> int:
+    number = int(text)
+    if abs(number) > MAX_INTEGER:
+        raise ValueError(f"a number is beyond {MAX_INTEGER}")
+    return number
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(f"{text[:40]} is not an integer")
+
+
+def _malformed(detail: str) -> PayloadError:
+    return PayloadError(Code.PAYLOAD_MALFORMED, "$", detail)
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_int=_integer, parse_float=_refuse, parse_constant=_refuse
+)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
