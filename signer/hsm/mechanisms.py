@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import sha3
 from pkcs11 import MGF, Mechanism
 
 from policy.algorithms import Algorithm, Digest
+from policy.keccak import keccak256
 from signer.errors import HsmRefusedError
 
 # RFC 8017, section 9.2, note 1: what precedes the hash in a DigestInfo for SHA-256.
@@ -26,12 +26,6 @@ _SCALAR_SIZE: Final = 32
 def sha256(message: bytes) -> bytes:
     """Return the SHA-256 of the message."""
     return hashlib.sha256(message).digest()
-
-
-def keccak256(message: bytes) -> bytes:
-    """Return the Keccak-256 of the message (the padding of before FIPS 202)."""
-    digest: bytes = sha3.keccak_256(message).digest()
-    return digest
 
 
 def low_s(signature: bytes) -> bytes:

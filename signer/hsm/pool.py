@@ -98,6 +98,10 @@ class Pool:
             raise HsmRefusedError(f"{name} is not on the token")
         return self._entries[name].public_key
 
+    def serves(self, key: str, version: int, algorithm: Algorithm) -> bool:
+        """Tell whether a key version is on the token and can sign by an algorithm."""
+        return (key, version, algorithm) in self._ways
+
     def key_versions(self) -> tuple[KeyVersion, ...]:
         """Return the key versions that can sign, in order."""
         return tuple(sorted(self._entries))
