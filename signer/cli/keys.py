@@ -21,7 +21,9 @@ app = typer.Typer(help="Make and show the keys on the token.", no_args_is_help=T
 
 Name = Annotated[str, typer.Argument(help="Key name: a-z, 0-9, inner hyphens; 1 to 63.")]
 Version = Annotated[int, typer.Option(help="Key version, from 1.")]
-Config = Annotated[Path | None, typer.Option(help="Configuration file; its [hsm] is used.")]
+Config = Annotated[
+    Path | None, typer.Option(help="Configuration file of the service, for its token.")
+]
 Module = Annotated[Path | None, typer.Option(help="PKCS#11 library, instead of --config.")]
 TokenLabel = Annotated[str | None, typer.Option("--token", help="Label of the token.")]
 PinFile = Annotated[Path | None, typer.Option(help="File with the PIN, mode 0400.")]
@@ -128,4 +130,3 @@ def _token(
     if module is None or label is None or pin_file is None:
         raise ConfigError("needs --config, or --module, --token and --pin-file")
     return open_token(module, label, FilePin(pin_file))
-
