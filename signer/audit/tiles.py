@@ -171,8 +171,17 @@ class Tiles:
 
     def root(self) -> bytes:
         """Return the root hash of all entries so far."""
-        peaks = [peak for hashes in reversed(self._levels) for peak in _peaks(hashes)]
-        return Tree(self.size, peaks).root()
+        return edge_root(self.size, self._levels)
+
+
+def edge_root(size: int, levels: Sequence[Sequence[bytes]]) -> bytes:
+    """Return the root of a tree from the partial tile of each level, lowest first.
+
+    Raises:
+        ValueError: the tiles are not as wide as the size asks for.
+    """
+    peaks = [peak for hashes in reversed(levels) for peak in _peaks(hashes)]
+    return Tree(size, peaks).root()
 
 
 def _peaks(hashes: Sequence[bytes]) -> list[bytes]:

@@ -216,6 +216,10 @@ class Ledger:
         )
         return self._mint.issue(approval), text
 
+    def flush(self) -> None:
+        """Make the queued outcomes durable, unless the ledger fails."""
+        self._writer.flush()
+
     def close(self) -> None:
         """Make the queued outcomes durable and close; every later call is refused."""
         self._writer.close()

@@ -28,7 +28,7 @@ _FATAL = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_NOTADB,
 }
-_STATE = "SELECT seq, control_seq, policy_version, clock_ms, tree_size, tree_peaks FROM state"
+STATE = "SELECT seq, control_seq, policy_version, clock_ms, tree_size, tree_peaks FROM state"
 _POLICY = "SELECT version, sha256, document, activated_ms FROM policies WHERE version = ?"
 _FREEZES = "SELECT scope, name, since_ms, by FROM freezes ORDER BY since_ms, scope, name"
 _REQUEST = """
@@ -53,11 +53,39 @@ def _errors() -> Iterator[None]:
         raise StoreError(str(error), fatal=code in _FATAL) from error
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+def connect(path: Path, mode: str) -> sqlite3.Connection:
+    """Open a file; ``mode`` is ``ro`` or ``rw`` (sqlite.org/uri.html)."""
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     return sqlite3.connect(
         uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
+
+
+class _Turn:
+    """Lets the processes on one file write in turn.
+
+    SQLite alone would let a process that finds the file busy sleep for up to
+    100 ms at a time, while another takes every turn. Here the kernel wakes it at
+    once, and whoever just wrote has to queue again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        names = (path.with_name(f"{path.name}.{suffix}") for suffix in ("queue", "turn"))
+        self._queue, self._turn = (os.open(name, os.O_RDWR | os.O_CREAT, 0o600) for name in names)
+
+    def __enter__(self) -> None:
+        fcntl.flock(self._queue, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(self._turn, fcntl.LOCK_EX)
+        finally:
+            fcntl.flock(self._queue, fcntl.LOCK_UN)
+
+    def __exit__(self, *_: object) -> None:
+        fcntl.flock(self._turn, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        os.close(self._queue)
+        os.close(self._turn)
 
 
 class SqliteStore:
@@ -70,11 +98,10 @@ class SqliteStore:
             ConfigError: it cannot be opened or is not a ledger of a known version.
         """
         try:
-            # Others must not read what callers sign; SQLite gives its side files the same mode.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            lock = path.with_name(path.name + ".lock")
-            self._turn = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
-            self._connection = _connect(path, "rw")
+            with suppress(FileExistsError):  # SQLite gives its side files the same mode
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+            self._turn = _Turn(path)
+            self._connection = connect(path, "rw")
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA foreign_keys = ON")
@@ -86,25 +113,19 @@ class SqliteStore:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Exclude all other writers; commit durably at the end, or roll back."""
-        with _errors():
-            # A second process would find the file busy and sleep for up to 100 ms at
-            # a time (SQLite's busy handler); here the kernel wakes it at once.
-            fcntl.flock(self._turn, fcntl.LOCK_EX)
+        with _errors(), self._turn:
+            self._rows("BEGIN IMMEDIATE")
             try:
-                self._rows("BEGIN IMMEDIATE")
-                try:
-                    yield
-                    self._rows("COMMIT")
-                except BaseException:
-                    with suppress(sqlite3.Error):  # an error may have rolled back already
-                        self._rows("ROLLBACK")
-                    raise
-            finally:
-                fcntl.flock(self._turn, fcntl.LOCK_UN)
+                yield
+                self._rows("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # an error may have rolled back already
+                    self._rows("ROLLBACK")
+                raise
 
     def state(self) -> State:
         """Read the state."""
-        return State(*self._rows(_STATE).fetchone())
+        return State(*self._rows(STATE).fetchone())
 
     def write(self, before: State, after: State, changes: Changes) -> None:
         """Write a transaction's changes; the state must still be ``before``."""
@@ -216,19 +237,19 @@ class SqliteStore:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
-        os.close(self._turn)
+        self._turn.close()
 
 
 class SqliteReader:
     """A connection that reads only what is committed. Safe to share among threads."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = _connect(path, "ro")
+        self._connection = connect(path, "ro")
         self._lock = threading.Lock()
 
     def state(self) -> State:
         """Read the state."""
-        return State(*self._all(_STATE)[0])
+        return State(*self._all(STATE)[0])
 
     def leaves(self, start: int, limit: int) -> list[tuple[int, bytes]]:
         """Read at most ``limit`` leaves from index ``start`` on."""

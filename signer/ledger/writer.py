@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -50,7 +51,7 @@ class Writer:
         self.stopped: str | None = None  # why, once nothing more is written
         self._outcomes: deque[Outcome] = deque()
         self._group = Group(self._commit, settings.batch)
-        self._flusher = Flusher(self._flush)
+        self._flusher = Flusher(self.flush)
 
     def submit(self, work: Callable[[Transaction], T], size: int = 1) -> T:
         """Run work within a transaction and return its result once that is durable.
@@ -68,11 +69,14 @@ class Writer:
     def close(self) -> None:
         """Commit what is queued and close the store."""
         self._flusher.close()
-        with self._group.lock:
-            self.stopped = self.stopped or "it is closed"
-            self._memory.store.close()
+        with suppress(LedgerUnavailableError):  # it has stopped already
+            self.submit(self._stop, 0)
+        self._memory.store.close()
 
-    def _flush(self) -> bool:
+    def _stop(self, _: Transaction) -> None:
+        self.stopped = "it is closed"
+
+    def flush(self) -> bool:
         """Commit the queued outcomes; False if that is to be tried again."""
         if self._outcomes and self.stopped is None:
             try:
