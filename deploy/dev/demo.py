@@ -37,7 +37,7 @@ USDC = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
 ONE_USDC = 10**6
 ETHEREUM = "ethereum.transaction"
 ED25519_LENGTH = 64
-REFUSALS = 4
+REFUSALS = 3
 
 
 class DemoError(Exception):
@@ -144,6 +144,7 @@ def refuses_what_the_policy_forbids(wallet: Client, payments: Client, desk: Clie
     require(over, "refused")
     step("Another caller, who has keys of its own but no grant for this one")
     payload = usdc_transfer(1)
+    # An unknown key would look the same.
     require(refuses("KEY_DENIED", lambda: payments.sign("wd-usdc", payload, ETHEREUM)), "refused")
     step("Outside hours: of the day desk and the night desk one is always closed")
     # The night desk first: where it is open until midnight, the day desk stays closed after.
@@ -154,22 +155,22 @@ def refuses_what_the_policy_forbids(wallet: Client, payments: Client, desk: Clie
     require(any(closed), "refused")
 
 
-def replays_a_request(wallet: Client) -> None:
+def replays_a_request(wallet: Client) -> str:
     """The same request again gives the first result; another payload under its id none."""
     step("A retry under the same request id")
     request_id, payload = str(uuid.uuid4()), usdc_transfer(ONE_USDC, nonce=1)
     first = wallet.sign("wd-usdc", payload, ETHEREUM, request_id)
     second = wallet.sign("wd-usdc", payload, ETHEREUM, request_id)
-    require(second.replayed, "the first result came again")
-    require(first.signature == second.signature, "and the limit was charged once")
+    require(second.replayed and first.signature == second.signature, "the first result came again")
     other = usdc_transfer(ONE_USDC, nonce=2)
     reused = refuses(
         "REQUEST_ID_REUSED", lambda: wallet.sign("wd-usdc", other, ETHEREUM, request_id)
     )
     require(reused, "another payload under that id is refused")
+    return request_id
 
 
-def tails_the_audit_log(directory: Path, address: str) -> None:
+def tails_the_audit_log(directory: Path, address: str, request_id: str) -> None:
     """Every decision is in the log, with its reasons in full."""
     step("The audit log, live")
     stub = audit_grpc.AuditServiceStub(connect(directory, "siem", address))
@@ -179,8 +180,17 @@ def tails_the_audit_log(directory: Path, address: str) -> None:
         records.append(record)
         reasons = ",".join(reason["code"] for reason in record.get("reasons", ()))
         print(f"      {response.index:3} {record['event']:18} {record['outcome']:10} {reasons}")
-    denied = [record for record in records if record["outcome"] == "denied"]
-    require(len(denied) >= REFUSALS, f"{len(records)} records, {len(denied)} refusals among them")
+    charged = [
+        limit["after"]["total"]
+        for record in records
+        if record.get("request_id") == request_id
+        for limit in record.get("limits", ())
+        if limit["asset"].startswith("USDC")
+    ]
+    expected = 2_501 * ONE_USDC
+    require(charged == [str(expected)], "the repeated request was charged once: 2,501 USDC in all")
+    refused = [record for record in records if record["outcome"] == "refused"]
+    require(len(refused) >= REFUSALS, f"{len(records)} records, {len(refused)} refusals among them")
 
 
 def verifies_the_audit_log(here: Environment) -> None:
@@ -208,11 +218,12 @@ def run(directory: Path) -> None:
         print(f"      signing port {server.signing}, control port {server.control}")
         wallet = Client(directory, "wallet", server.signing)
         signs_an_ethereum_transfer(wallet)
-        signs_a_transfer_intent(Client(directory, "payments", server.signing))
-        stranger = Client(directory, "stranger", server.signing)
-        refuses_what_the_policy_forbids(wallet, stranger, Client(directory, "desk", server.signing))
-        replays_a_request(wallet)
-        tails_the_audit_log(directory, server.control)
+        payments = Client(directory, "payments", server.signing)
+        signs_a_transfer_intent(payments)
+        desk = Client(directory, "desk", server.signing)
+        refuses_what_the_policy_forbids(wallet, payments, desk)
+        request_id = replays_a_request(wallet)
+        tails_the_audit_log(directory, server.control, request_id)
     verifies_the_audit_log(here)
     step("All of it held.")
 

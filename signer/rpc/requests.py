@@ -76,5 +76,6 @@ def sign_request(message: pb.SignPayloadRequest, caller: Caller, decode: Decode)
 
 def deadline_of(context: grpc.ServicerContext, longest: float) -> float:
     """Return when the request must end, in seconds of ``time.monotonic``."""
-    remaining = context.time_remaining()
+    # The stubs promise a number, but without a deadline there is None.
+    remaining: float | None = context.time_remaining()
     return time.monotonic() + (longest if remaining is None else min(remaining, longest))

@@ -1,6 +1,6 @@
 """A listener: TLS 1.3 (see the package), client certificates, health, reflection."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -42,7 +42,7 @@ class Server:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
         self._set("", serving=False)
 
-    def serve_service(self, name: str) -> None:
+    def name_service(self, name: str) -> None:
         """Name a service that was added to ``grpc``, for health and reflection."""
         self._services.append(name)
         self._set(name, serving=False)
@@ -51,7 +51,7 @@ class Server:
         """Describe the services to callers who pass ``identify``."""
         names = (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME)
         servicer = _Reflection(names, identify)
-        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, self.grpc)
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, self.grpc)  # type: ignore[no-untyped-call]  # generated code
 
     def bind(self, address: str, tls: grpc.ServerCredentials) -> int:
         """Bind the port and return its number.
@@ -90,9 +90,7 @@ class _Reflection(reflection.ReflectionServicer):
         self._identify = identify
 
     @answers_stream
-    def ServerReflectionInfo(
-        self, request_iterator: Iterator[Any], context: grpc.ServicerContext
-    ) -> Iterator[Any]:
+    def ServerReflectionInfo(self, request_iterator: Iterable[Any], context: Any) -> Iterator[Any]:
         """Describe the services to an allowed caller."""
         self._identify(context)
         yield from super().ServerReflectionInfo(request_iterator, context)

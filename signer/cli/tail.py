@@ -1,0 +1,96 @@
+"""``signgate audit tail``: the audit log as JSON lines, live."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import grpc
+import typer
+
+from signer.errors import ConfigError, SigngateError
+from signer.v1 import audit_service_pb2 as pb
+from signer.v1 import audit_service_pb2_grpc
+
+PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds between attempts to connect again
+TRANSIENT = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
+
+Address = Annotated[str, typer.Option(help="The control port, host:port.")]
+PemFile = Annotated[Path, typer.Option(help="PEM file.")]
+
+
+def tail(
+    address: Address,
+    ca: PemFile,
+    certificate: PemFile,
+    private_key: PemFile,
+    from_end: Annotated[bool, typer.Option(help="Start at the records to come.")] = False,
+    stop_at_end: Annotated[bool, typer.Option(help="Stop at the newest record.")] = False,
+    state: Annotated[
+        Path | None, typer.Option(help="Keeps the resume token, so that the next run goes on.")
+    ] = None,
+) -> None:
+    """Print audit records as JSON lines as they are written; goes on after a lost connection."""
+    credentials = grpc.ssl_channel_credentials(
+        *(_pem(path) for path in (ca, private_key, certificate))
+    )
+    place = Place(state)
+    request = pb.TailRecordsRequest(
+        resume_token=place.token, from_end=from_end and not place.token, stop_at_end=stop_at_end
+    )
+    with grpc.secure_channel(address, credentials) as channel:
+        stub = audit_service_pb2_grpc.AuditServiceStub(channel)
+        for response in follow(stub.TailRecords, request):
+            sys.stdout.write(response.record.decode() + "\n")
+            sys.stdout.flush()
+            place.move(response.resume_token)
+
+
+class Place:
+    """How far a reader has come: a resume token, kept in a file if there is one."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self.token = path.read_text(encoding="ascii") if path and path.exists() else ""
+
+    def move(self, token: str) -> None:
+        """Remember a token once its record has been printed."""
+        self.token = token
+        if self._path:
+            temporary = self._path.with_name(self._path.name + ".new")
+            temporary.write_text(token, encoding="ascii")
+            temporary.replace(self._path)
+
+
+def follow(
+    call: Callable[[pb.TailRecordsRequest], Iterator[pb.TailRecordsResponse]],
+    request: pb.TailRecordsRequest,
+    pauses: tuple[float, ...] = PAUSES,
+) -> Iterator[pb.TailRecordsResponse]:
+    """Yield every record once, resuming after a break as long as the server comes back.
+
+    Raises:
+        SigngateError: the server refuses, or stays away for longer than ``pauses``.
+    """
+    left = iter(pauses)
+    while True:
+        try:
+            for response in call(request):
+                left = iter(pauses)
+                request.resume_token, request.from_end = response.resume_token, False
+                yield response
+            if request.stop_at_end:
+                return
+        except grpc.RpcError as error:
+            pause = next(left, None)
+            if error.code() not in TRANSIENT or pause is None:
+                raise SigngateError(f"{error.code().name}: {error.details()}") from None
+            time.sleep(pause)
+
+
+def _pem(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
