@@ -1,7 +1,7 @@
 """One small tree of errors. Each class has one code; rpc maps codes to statuses.
 
-The message of an error may reach the caller, so it holds only what the caller
-may know; what only an operator may know goes to the logs.
+An error tells its caller ``public``, which is its message unless the message
+holds more than a caller may know.
 """
 
 from enum import StrEnum
@@ -35,6 +35,11 @@ class SigngateError(Exception):
     """Base of every error that this service raises on purpose."""
 
     code: Code | PolicyCode = Code.INTERNAL
+
+    @property
+    def public(self) -> str:
+        """What the caller is told."""
+        return str(self)
 
 
 class ConfigError(SigngateError):
@@ -112,10 +117,17 @@ class HsmError(SigngateError):
     """Base of what can go wrong at the token.
 
     ``certain`` says that no signature exists, so that the reservation is given back.
+    The message names return codes and goes to the audit log, not to the caller.
     """
 
     code = Code.HSM_UNAVAILABLE
     certain = False
+
+    @property
+    def public(self) -> str:
+        """What the caller is told: nothing about the token."""
+        spent = "no signature was made" if self.certain else "it may have been signed"
+        return f"the HSM did not give a signature; {spent}"
 
 
 class HsmUnavailableError(HsmError):

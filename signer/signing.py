@@ -8,7 +8,16 @@
 
 from collections.abc import Sequence
 
-from signer.errors import ConflictError, HsmError, RefusedError, SigngateError
+import structlog
+
+from signer.approval import Approval
+from signer.errors import (
+    ConflictError,
+    HsmError,
+    OutcomeUnknownError,
+    RefusedError,
+    SigngateError,
+)
 from signer.hsm import Pool
 from signer.model import (
     Conflict,
@@ -23,6 +32,8 @@ from signer.model import (
 )
 
 Result = Signed | Validated | SigngateError
+
+_log = structlog.get_logger(__name__)
 
 
 class Signing:
@@ -60,8 +71,15 @@ class Signing:
         try:
             signature = self._pool.sign(approval, deadline)
         except HsmError as error:
-            detail = f"{type(error).__name__}: {error}"
-            self._ledger.settle([Outcome(approval, None, refused=error.certain, detail=detail)])
-            return error
+            return self._give_up(approval, error)
+        except Exception:
+            # A bug must not leave its request without an outcome, nor end the others.
+            _log.exception("signing failed", key_version=approval.key_version)
+            return self._give_up(approval, OutcomeUnknownError("internal error"))
         self._ledger.settle([Outcome(approval, signature)])
         return Signed(approval.key_version, signature, granted.leaf_index, granted.policy_version)
+
+    def _give_up(self, approval: Approval, error: HsmError) -> HsmError:
+        detail = f"{type(error).__name__}: {error}"
+        self._ledger.settle([Outcome(approval, None, refused=error.certain, detail=detail)])
+        return error

@@ -3,7 +3,7 @@
 import functools
 import secrets
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import grpc
 import structlog
@@ -62,12 +62,7 @@ _log = structlog.get_logger(__name__)
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
-class _Named(Protocol):
-    @property
-    def code(self) -> Policy | Service: ...
-
-
-def status_of(error: _Named) -> status_pb2.Status:
+def status_of(error: SigngateError) -> status_pb2.Status:
     """Return what the caller is told: a code, a stable reason and no more than it may know."""
     details = [error_details_pb2.ErrorInfo(reason=error.code, domain=DOMAIN)]
     if isinstance(error, RefusedError):
@@ -76,7 +71,7 @@ def status_of(error: _Named) -> status_pb2.Status:
     packed = [_packed(detail) for detail in details]
     if number == code_pb2.UNAVAILABLE:
         packed.append(_packed(error_details_pb2.RetryInfo(retry_delay=RETRY_AFTER)))
-    return status_pb2.Status(code=number, message=str(error), details=packed)
+    return status_pb2.Status(code=number, message=error.public, details=packed)
 
 
 def _packed(message: Any) -> AnyMessage:

@@ -1,9 +1,11 @@
 """Ledgers for tests: real files, a real policy, and a clock that is set by hand."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from policy.algorithms import Algorithm
 from policy.document import load
@@ -12,7 +14,7 @@ from policy.reasons import Code, PayloadError
 from policy.rules import Policy
 from signer.approval import Mint
 from signer.ledger import Ledger, Settings
-from signer.model import Caller, Granted, Outcome, SignRequest, Verdict
+from signer.model import Caller, Conflict, Granted, Outcome, Refused, SignRequest, Verdict
 
 ALICE = Caller("spiffe://firm.example/alice", "aa" * 32, "192.0.2.1:1000")
 MALLORY = Caller("spiffe://firm.example/mallory", "bb" * 32, "192.0.2.2:2000")
@@ -143,3 +145,25 @@ def granted(ledger: Ledger, request: SignRequest) -> Granted:
 def signed(verdict: Granted, signature: bytes = b"s" * 64) -> Outcome:
     """Return the outcome of a signature."""
     return Outcome(verdict.approval, signature)
+
+
+def last(ledger: Ledger) -> dict[str, Any]:
+    """Return the newest record of the audit log."""
+    [(_, body)] = ledger.leaves(ledger.size() - 1, 1)
+    found: dict[str, Any] = json.loads(body)
+    return found
+
+
+def spent(ledger: Ledger) -> int:
+    """Return what the hour's window holds, in cents, as the audit log tells it."""
+    one(ledger, pay(1, validate_only=True))
+    [limit, *_] = last(ledger)["limits"]
+    return int(limit["before"]["total"])
+
+
+def code(verdict: Verdict) -> str:
+    """Return the code that a caller is told."""
+    if isinstance(verdict, Conflict):
+        return verdict.code.value
+    assert isinstance(verdict, Refused), verdict
+    return verdict.reasons[0].code.value
