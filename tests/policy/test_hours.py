@@ -1,0 +1,106 @@
+"""Opening hours: minute boundaries, days, and the two daylight-saving changes."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from policy.hours import Hours, parse_days, parse_minute, parse_zone
+
+
+def _ms(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+def _hours(tz: str, days: str, start: str, end: str) -> Hours:
+    return Hours(parse_zone(tz), parse_days(days), parse_minute(start), parse_minute(end, end=True))
+
+
+@pytest.mark.parametrize(
+    ("utc", "inside"),
+    [
+        ("2026-11-23T07:59:59.999", False),
+        ("2026-11-23T08:00:00", True),
+        ("2026-11-23T17:59:59.999", True),
+        ("2026-11-23T18:00:00", False),
+        ("2026-11-27T17:59:59", True),  # a Friday
+        ("2026-11-28T12:00:00", False),  # a Saturday
+        ("2026-06-01T07:00:00", True),  # summer time: one hour ahead
+        ("2026-06-01T17:00:00", False),
+    ],
+)
+def test_the_start_is_inside_and_the_end_is_not(utc: str, inside: bool) -> None:  # noqa: FBT001 — a table
+    """Office hours in London, to the millisecond, in winter and in summer."""
+    assert _hours("Europe/London", "mon-fri", "08:00", "18:00").contains(_ms(utc)) is inside
+
+
+@pytest.mark.parametrize(
+    ("utc", "inside"),
+    [
+        ("2026-03-29T00:59:59", True),  # 00:59 GMT, the last minute before the gap
+        ("2026-03-29T01:00:00", False),  # 02:00 BST: 01:00 to 01:59 never come
+        ("2026-10-24T23:30:00", True),  # 00:30 BST
+        ("2026-10-25T00:30:00", True),  # 01:30 BST
+        ("2026-10-25T01:30:00", True),  # 01:30 GMT, the same wall time again
+        ("2026-10-25T02:00:00", False),
+    ],
+)
+def test_daylight_saving_follows_the_wall_clock(utc: str, inside: bool) -> None:  # noqa: FBT001 — a table
+    """The skipped hour never comes; the repeated one counts both times."""
+    assert _hours("Europe/London", "sun", "00:00", "02:00").contains(_ms(utc)) is inside
+
+
+def test_the_day_is_the_one_of_the_place() -> None:
+    """Monday morning in Tokyo is Sunday in UTC."""
+    tokyo = _hours("Asia/Tokyo", "mon", "00:00", "24:00")
+    assert tokyo.contains(_ms("2026-11-22T15:00:00"))
+    assert not tokyo.contains(_ms("2026-11-22T14:59:59"))
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("mon", {0}),
+        ("mon-fri", {0, 1, 2, 3, 4}),
+        ("mon,wed", {0, 2}),
+        ("mon-tue,sat-sun", {0, 1, 5, 6}),
+    ],
+)
+def test_days_and_ranges_of_days(text: str, days: set[int]) -> None:
+    """Days are counted from Monday, and ranges include both ends."""
+    assert parse_days(text) == days
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is not a day"),
+        ("Mon", "is not a day"),
+        ("mon,", "is not a day"),
+        ("mon -fri", "is not a day"),
+        ("mon-", "is not a day"),
+        ("mon-tue-wed", "is not a day"),
+        ("fri-mon", "runs backwards"),
+        ("mon-mon", "runs backwards"),
+        ("mon-wed,tue", "names a day twice"),
+    ],
+)
+def test_other_days_are_refused(text: str, message: str) -> None:
+    """One spelling only, and each day once."""
+    with pytest.raises(ValueError, match=message):
+        parse_days(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["8:00", "08:60", "24:00", "25:00", "08:00 ", "0\uff18:00", "08:00:00"]
+)
+def test_other_times_are_refused(text: str) -> None:
+    """Two digits, a colon and two digits; 24:00 is an end only."""
+    with pytest.raises(ValueError, match="is not a time of the day"):
+        parse_minute(text)
+
+
+@pytest.mark.parametrize("name", ["", "London", "Europe/london", "../etc/passwd", "Europe"])
+def test_other_zones_are_refused(name: str) -> None:
+    """Only names in the IANA list, so that no path leads anywhere else."""
+    with pytest.raises(ValueError, match="is not an IANA time zone"):
+        parse_zone(name)
