@@ -1,0 +1,197 @@
+"""One request, one transaction: what is granted, refused, and written down."""
+
+from dataclasses import replace
+from hashlib import sha256
+
+import pytest
+
+from policy.reasons import Code, PayloadError
+from signer.approval import ApprovalInvalidError
+from signer.ledger import Ledger
+from signer.model import Granted, Refused, SignRequest, Validated
+from tests.support.ledgers import (
+    ALICE,
+    MALLORY,
+    OFFICER,
+    Bench,
+    code,
+    granted,
+    last,
+    one,
+    pay,
+    spent,
+)
+
+MALFORMED = PayloadError(Code.PAYLOAD_MALFORMED, "$.amount", "not a string")
+
+
+def test_a_grant_carries_a_single_use_approval(bench: Bench, ledger: Ledger) -> None:
+    """What is granted names the exact bytes, key version and decision, and signs once."""
+    verdict = granted(ledger, pay(100))
+    approval = verdict.approval
+    assert (approval.key_version, approval.message) == ("keys/pay/versions/1", b"100 USD to bob")
+    assert approval.subject == (ALICE.san, "r-1")
+    assert approval.decision == verdict.leaf_index
+    assert verdict.policy_version == 1
+    bench.mint.redeem(approval)
+    with pytest.raises(ApprovalInvalidError):
+        bench.mint.redeem(approval)
+
+
+def test_the_record_of_a_grant(ledger: Ledger) -> None:
+    """The leaf names who, what, by which policy and grant, and the limits around it."""
+    verdict = granted(ledger, pay(100))
+    record = last(ledger)
+    assert record["index"] == verdict.leaf_index
+    assert (record["event"], record["outcome"]) == ("sign.decision", "granted")
+    assert record["time"] == "2027-01-15T08:00:00.000Z"
+    assert record["clock"] == {"state": "ok"}
+    assert record["request_id"] == "r-1"
+    assert record["caller"] == {
+        "san": ALICE.san,
+        "certificate_sha256": ALICE.certificate_sha256,
+        "address": ALICE.address,
+    }
+    assert record["key_version"] == "keys/pay/versions/1"
+    digest = sha256(b"100 USD to bob").hexdigest()
+    assert record["payload"] == {"format": "intent", "sha256": digest}
+    assert record["message_sha256"] == digest
+    assert record["grant"] == "friends"
+    assert record["policy"]["version"] == 1
+    assert record["facts"]["transfers"] == [
+        {"asset": "USD", "amount": "100", "role": "payment", "destination": "bob"}
+    ]
+    assert record["limits"] == [
+        {
+            "asset": "USD",
+            "span_ms": 3_600_000,
+            "before": {"total": "0", "requests": 0},
+            "after": {"total": "100", "requests": 1},
+            "max": {"total": "100000"},
+        }
+    ]
+
+
+def test_a_refusal_names_every_rule(ledger: Ledger) -> None:
+    """The leaf holds all reasons; the caller's is the first."""
+    verdict = one(ledger, pay(10_001, to="eve"))
+    assert isinstance(verdict, Refused)
+    assert code(verdict) == "DESTINATION_NOT_ALLOWED"
+    record = last(ledger)
+    assert (record["index"], record["outcome"]) == (verdict.leaf_index, "refused")
+    assert [reason["code"] for reason in record["reasons"]] == [
+        "DESTINATION_NOT_ALLOWED",
+        "LIMIT_PER_REQUEST",
+    ]
+    assert "grant" not in record
+    assert spent(ledger) == 0
+
+
+def test_exactly_the_limit_and_one_unit_more(ledger: Ledger) -> None:
+    """A window can be used up to its last unit, and not beyond."""
+    for number in range(10):
+        granted(ledger, pay(10_000 - (number == 9), id=f"r-{number}"))
+    assert code(one(ledger, pay(2, id="over"))) == "LIMIT_WINDOW_TOTAL"
+    granted(ledger, pay(1, id="exact"))
+    assert code(one(ledger, pay(1, id="more"))) == "LIMIT_WINDOW_TOTAL"
+
+
+def test_requests_of_one_batch_count_against_each_other(ledger: Ledger) -> None:
+    """A batch mixes outcomes: each request sees what those before it used."""
+    requests = [pay(10_000, id=f"r-{number}") for number in range(12)]
+    requests[3] = pay(1, id="r-3", to="eve")
+    requests[5] = pay(1, id="r-5", key="none")
+    verdicts = ledger.decide(requests)
+    assert [isinstance(verdict, Granted) for verdict in verdicts] == [
+        number not in {3, 5} for number in range(12)
+    ]
+    assert code(one(ledger, pay(1, id="over"))) == "LIMIT_WINDOW_TOTAL"
+    assert ledger.decide([]) == []
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pay(key="none"),
+        pay(caller=MALLORY),
+        pay(version=2),
+        replace(pay(key="none"), decoded=MALFORMED),
+        replace(pay(caller=MALLORY), decoded=MALFORMED),
+        replace(pay(version=2), decoded=MALFORMED),
+    ],
+)
+@pytest.mark.parametrize("validate_only", [False, True])
+def test_unknown_and_forbidden_keys_look_the_same(
+    ledger: Ledger, request_: SignRequest, *, validate_only: bool
+) -> None:
+    """Without a grant on the key there is one code, whatever the payload is."""
+    verdict = one(ledger, replace(request_, validate_only=validate_only))
+    assert isinstance(verdict, Refused)
+    assert [reason.code for reason in verdict.reasons] == [Code.KEY_DENIED]
+
+
+def test_a_refused_payload_is_recorded(ledger: Ledger) -> None:
+    """A payload that its decoder refused is a refused leaf with the decoder's reason."""
+    verdict = one(ledger, replace(pay(), decoded=MALFORMED))
+    assert code(verdict) == "PAYLOAD_MALFORMED"
+    record = last(ledger)
+    reason = {"code": "PAYLOAD_MALFORMED", "rule": "$.amount", "detail": "not a string"}
+    assert record["reasons"] == [reason]
+    assert "facts" not in record
+
+
+def test_a_reason_that_no_encoding_takes(ledger: Ledger) -> None:
+    """A lone surrogate or an endless detail in a refusal cannot stop the log."""
+    for number, detail in enumerate(("a\ud800b", "x" * 1_000_000)):
+        bad = PayloadError(Code.PAYLOAD_MALFORMED, "$", detail)
+        one(ledger, replace(pay(id=f"r-{number}"), decoded=bad))
+        assert last(ledger)["truncated"] is True
+
+
+def test_without_a_policy_everything_is_refused(bench: Bench) -> None:
+    """An empty ledger denies."""
+    ledger = bench.open(policy=None)
+    assert code(one(ledger, pay())) == "KEY_DENIED"
+    assert last(ledger)["reasons"][0]["detail"] == "no policy is active"
+    assert ledger.policy() is None
+
+
+def test_validating_changes_nothing(bench: Bench, ledger: Ledger) -> None:
+    """A validate-only request is decided and recorded, but nothing is charged or bound."""
+    verdict = one(ledger, pay(10_000, validate_only=True))
+    assert isinstance(verdict, Validated)
+    assert (verdict.key_version, verdict.policy_version) == ("keys/pay/versions/1", 1)
+    record = last(ledger)
+    assert (record["event"], record["outcome"]) == ("validate", "allowed")
+    assert record["index"] == verdict.leaf_index
+    assert code(one(ledger, pay(to="eve", validate_only=True))) == "DESTINATION_NOT_ALLOWED"
+    assert spent(ledger) == 0
+    assert not bench.mint._outstanding
+    granted(ledger, pay(1))
+
+
+@pytest.mark.parametrize(
+    ("scope", "name"),
+    [
+        ("key", "pay"),
+        ("caller", ALICE.san),
+        ("asset", "USD"),
+        ("destination", "bob"),
+        ("all", ""),
+    ],
+)
+def test_freezes_outrank_grants(ledger: Ledger, scope: str, name: str) -> None:
+    """What is frozen is refused, new, validated or retried, until it is unfrozen."""
+    assert ledger.freeze(scope, name, OFFICER, "looks wrong")
+    assert code(one(ledger, pay())) == "FROZEN"
+    assert code(one(ledger, pay(validate_only=True))) == "FROZEN"
+    assert code(one(ledger, pay(caller=MALLORY, id="m"))) == "KEY_DENIED"
+    assert ledger.unfreeze(scope, name, OFFICER)
+    granted(ledger, pay())
+
+
+def test_other_things_are_not_frozen(ledger: Ledger) -> None:
+    """A freeze stops what it names and nothing else."""
+    ledger.freeze("destination", "carol", OFFICER)
+    granted(ledger, pay())
+    assert code(one(ledger, pay(to="carol", id="r-2"))) == "FROZEN"

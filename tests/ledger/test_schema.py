@@ -1,0 +1,76 @@
+"""Opening a file: of no version, an older one, a newer one, or none of ours."""
+
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from signer.errors import ConfigError
+from signer.ledger.schema import STEPS, migrate
+from tests.support.ledgers import Bench, granted, pay, spent
+
+NEXT = (
+    "ALTER TABLE freezes ADD COLUMN reason TEXT; CREATE INDEX freezes_by_age ON freezes (since_ms);"
+)
+
+
+def version(path: Path) -> int:
+    """Return how many steps a file has been through."""
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def test_a_new_file_gets_all_steps(bench: Bench) -> None:
+    """A missing file is created, readable by its owner only, at the newest version."""
+    bench.open()
+    assert version(bench.path) == len(STEPS)
+    for path in bench.path.parent.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+def test_an_older_file_is_brought_up_to_date(bench: Bench) -> None:
+    """A step leaves what is there as it was, and is done once."""
+    granted(bench.open(), pay(100))
+    bench.close()
+    with closing(sqlite3.connect(bench.path, isolation_level=None)) as connection:
+        for _ in range(2):
+            migrate(connection, (*STEPS, NEXT))
+        assert connection.execute("SELECT reason FROM freezes").fetchall() == []
+    assert version(bench.path) == len(STEPS) + 1
+    with closing(sqlite3.connect(bench.path, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA user_version = {len(STEPS)}")
+    assert spent(bench.open()) == 100
+
+
+def test_a_step_that_fails_changes_nothing(bench: Bench) -> None:
+    """Steps are done all or none."""
+    bench.open()
+    bench.close()
+    with closing(sqlite3.connect(bench.path, isolation_level=None)) as connection:
+        with pytest.raises(sqlite3.OperationalError):
+            migrate(connection, (*STEPS, NEXT, "CREATE TABLE leaves (idx INTEGER)"))
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(freezes)")]
+    assert columns == ["scope", "name", "since_ms", "by"]
+    assert version(bench.path) == len(STEPS)
+
+
+def test_a_newer_file_is_refused(bench: Bench) -> None:
+    """A release does not write what it does not understand."""
+    bench.open()
+    bench.close()
+    with closing(sqlite3.connect(bench.path)) as connection:
+        connection.execute(f"PRAGMA user_version = {len(STEPS) + 1}")
+    with pytest.raises(ConfigError, match=r"schema 2; this release knows up to 1"):
+        bench.open()
+
+
+def test_another_file_is_refused(bench: Bench) -> None:
+    """A file that is no database, or that cannot be had, is one clear line."""
+    bench.path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(ConfigError, match=r"ledger\.db cannot be opened: file is not a database"):
+        bench.open()
+    bench.path = bench.path.parent / "none" / "ledger.db"
+    with pytest.raises(ConfigError, match="No such file or directory"):
+        bench.open()

@@ -1,0 +1,61 @@
+"""What other processes do to a ledger in tests; spawned, so it has to be importable."""
+
+import itertools
+import os
+import sys
+import threading
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+from signer.ledger import Ledger
+from signer.ledger.ledger import wall_clock
+from signer.model import Granted
+from tests.support.ledgers import Bench, one, pay, signed
+
+THREADS = 8
+
+
+def spend(path: Path, name: str, amount: int, start: Barrier, result: Connection) -> None:
+    """Spend until the window is used up, from several threads; report how much it was."""
+    bench = Bench(path)
+    ledger = bench.open(clock=wall_clock)
+    sums = [0] * THREADS
+
+    def run(thread: int) -> None:
+        for number in itertools.count():
+            if not isinstance(one(ledger, pay(amount, id=f"{name}-{thread}-{number}")), Granted):
+                return
+            sums[thread] += amount
+
+    start.wait()
+    threads = [threading.Thread(target=run, args=(thread,)) for thread in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    bench.close()
+    result.send(sum(sums))
+
+
+def release(path: Path, name: str) -> None:
+    """Decide, release and settle until killed; what is released goes to standard output."""
+    ledger = Bench(path).open(clock=wall_clock)
+    threads = [
+        threading.Thread(target=_release, args=(ledger, f"{name}-{thread}"))
+        for thread in range(THREADS)
+    ]
+    for thread in threads:
+        thread.start()
+
+
+def _release(ledger: Ledger, name: str) -> None:
+    for number in itertools.count():
+        verdict = one(ledger, pay(1, id=f"{name}-{number}"))
+        assert isinstance(verdict, Granted)
+        os.write(1, f"{verdict.leaf_index} {name}-{number}\n".encode())
+        ledger.settle([signed(verdict)])
+
+
+if __name__ == "__main__":
+    release(Path(sys.argv[1]), sys.argv[2])
