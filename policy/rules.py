@@ -158,7 +158,7 @@ def approval(grant: Grant, request: Request) -> Reason | None:
     given = len((wanted.approvers & request.approved_by) - {request.caller})
     if given >= wanted.quorum:
         return None
-    detail = f"{', '.join(above)}: {given} of {wanted.quorum} approvals"
+    detail = f"{', '.join(sorted(above))}: {given} of {wanted.quorum} approvals"
     return _fail(Code.APPROVAL_REQUIRED, grant, "approval", detail)
 
 

@@ -10,6 +10,7 @@ import pytest
 from policy.algorithms import Algorithm
 from policy.document import load
 from policy.model import Format
+from policy.problems import PolicyError, Problem
 from policy.reasons import Code, PayloadError
 from policy.rules import Policy
 
@@ -114,6 +115,37 @@ def write() -> Callable[[Tree], str]:
 def compiled(formats: dict[str, Format], write: Callable[[Tree], str]) -> Callable[[Tree], Policy]:
     """Compile a tree."""
     return lambda tree: load(write(tree), formats)
+
+
+@pytest.fixture(scope="session")
+def problems(compiled: Callable[[Tree], Policy]) -> Callable[[Tree], tuple[Problem, ...]]:
+    """Compile a tree that is no policy, and return why."""
+
+    def refused(tree: Tree) -> tuple[Problem, ...]:
+        with pytest.raises(PolicyError) as caught:
+            compiled(tree)
+        return caught.value.problems
+
+    return refused
+
+
+@pytest.fixture(scope="session")
+def edit() -> Callable[[Tree, str, object], None]:
+    """Set what is at a place like ``keys.wd.grants.0.id``; None takes it out."""
+
+    def change(tree: Tree, where: str, value: object) -> None:
+        *parents, last = (int(part) if part.isdecimal() else part for part in where.split("."))
+        table: Any = tree
+        for part in parents:
+            table = table[part]
+        if value is None:
+            del table[last]
+        elif isinstance(table, list) and last == len(table):
+            table.append(value)
+        else:
+            table[last] = value
+
+    return change
 
 
 @pytest.fixture

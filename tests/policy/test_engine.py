@@ -285,6 +285,18 @@ def test_larger_amounts_take_a_quorum(
     assert allowed or _codes(decision) == [Code.APPROVAL_REQUIRED]
 
 
+@pytest.mark.parametrize("assets", [["USD", "EUR"], ["EUR", "USD"]])
+def test_the_assets_that_need_approval_are_named_in_one_order(
+    assets: list[str], tree: Tree, compiled: Compile
+) -> None:
+    """The order of a document's lists shows nowhere, not even in the details."""
+    tree["keys"]["pay"]["limits"].append(tree["keys"]["pay"]["limits"][0] | {"asset": "EUR"})
+    tree["keys"]["pay"]["grants"][0]["assets"] = assets
+    _approve(tree)
+    ask = _with(_pay(), transfers=tuple(Transfer(name, 501, "acme") for name in assets))
+    assert _decide(compiled(tree), ask).reasons[0].detail == "EUR, USD: 0 of 2 approvals"
+
+
 def test_nobody_approves_a_request_of_their_own(tree: Tree, compiled: Compile) -> None:
     """The caller is an approver like others, but not of what it asks for itself."""
     _approve(tree, quorum=1, approvers=[BOT, OFFICERS[0]])

@@ -143,6 +143,7 @@ def _at(tree: Tree, place: tuple[str | int, ...]) -> Any:
     return node
 
 
+@settings(max_examples=300)
 @given(documents(), asks, usages, approved, st.randoms(use_true_random=False))
 def test_order_never_matters(
     compiled: Compile, tree: Tree, ask: Ask, usage: Usage, approved_by: frozenset[str], random: Any
@@ -184,6 +185,7 @@ def _close(draw: Callable[[Any], Any], tree: Tree) -> None:
     grant["hours"] = {"tz": "UTC", "days": "tue", "from": "00:00", "to": "24:00"}
 
 
+@settings(max_examples=300)
 @given(st.data(), documents(), asks, usages, approved)
 def test_tightening_never_allows_more(
     compiled: Compile,
@@ -204,6 +206,7 @@ def test_tightening_never_allows_more(
         assert decide(before, ask, usage, NOW, approved_by).allowed
 
 
+@settings(max_examples=300)
 @given(documents(), asks, usages, approved, _grants)
 def test_a_grant_never_gets_round_a_limit(
     compiled: Compile, tree: Tree, ask: Ask, usage: Usage, approved_by: frozenset[str], grant: Tree
