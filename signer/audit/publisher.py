@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -12,10 +13,8 @@ from signer.approval import Approval
 from signer.audit.note import Checkpoint, NoteError, Verifier, open_note, sign_note
 from signer.audit.tiles import CHECKPOINT, Tile, Tiles, shape, write
 
-INTERVAL_SECONDS = 1.0
-BATCH = 4096
-IDLE_SECONDS = 60.0
 SIGN_SECONDS = 10.0
+PAGE = 4096  # leaves read at once
 _log = structlog.get_logger(__name__)
 
 Sign = Callable[[Approval, float], bytes]
@@ -23,6 +22,18 @@ Sign = Callable[[Approval, float], bytes]
 
 class LogMismatchError(Exception):
     """What was published is not a part of the ledger's log: one of them was tampered with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often is published: every interval or ``batch`` leaves, or so long after the last."""
+
+    interval_seconds: float = 1.0
+    batch: int = 4096
+    idle_seconds: float = 60.0
+
+
+EVERY_SECOND = Pace()
 
 
 class Log(Protocol):
@@ -50,7 +61,14 @@ class Publisher:
     one that the ledger computed by itself.
     """
 
-    def __init__(self, log: Log, sign: Sign, directory: Path, verifier: Verifier) -> None:
+    def __init__(
+        self,
+        log: Log,
+        sign: Sign,
+        directory: Path,
+        verifier: Verifier,
+        pace: Pace = EVERY_SECOND,
+    ) -> None:
         """Continue from what is on disk.
 
         ``sign`` takes an approval and a deadline in seconds of ``time.monotonic``;
@@ -64,6 +82,7 @@ class Publisher:
         self._sign = sign
         self._directory = directory
         self._verifier = verifier
+        self._pace = pace
         self.failure: str | None = None
         self._published: tuple[Checkpoint, bytes] | None = None
         self._outdated: set[str] = set()
@@ -136,15 +155,14 @@ class Publisher:
 
     def _copy(self, tiles: Tiles, head: Checkpoint) -> None:
         while tiles.size < head.size:
-            leaves = self._log.leaves(tiles.size, min(BATCH, head.size - tiles.size))
+            leaves = self._log.leaves(tiles.size, min(PAGE, head.size - tiles.size))
             expected = range(tiles.size, tiles.size + len(leaves))
             if not leaves or [index for index, _ in leaves] != list(expected):
                 raise LogMismatchError(f"the ledger has a gap after leaf {tiles.size}")
             tiles.append([body for _, body in leaves])
         if (tiles.size, tiles.root()) != (head.size, head.root):
             raise LogMismatchError(
-                f"{tiles.size} published leaves are not the beginning"
-                f" of the ledger's {head.size}: one of them was changed"
+                f"the ledger's {head.size} leaves do not continue the {self._size} published ones"
             )
 
     def _tidy(self, head: Checkpoint) -> None:
@@ -158,19 +176,20 @@ class Publisher:
         self._outdated = needed
 
     def _run(self) -> None:
-        idle_until = time.monotonic() + IDLE_SECONDS
+        pace = self._pace
+        idle_until = time.monotonic() + pace.idle_seconds
         while not self._stopping.is_set():
             try:
-                size = self._log.wait(self._size + BATCH - 1, INTERVAL_SECONDS)
+                size = self._log.wait(self._size + pace.batch - 1, pace.interval_seconds)
                 if size > self._size or time.monotonic() >= idle_until:
                     self.publish()
-                    idle_until = time.monotonic() + IDLE_SECONDS
+                    idle_until = time.monotonic() + pace.idle_seconds
             except LogMismatchError as error:
                 self._stop(error)
                 return
             except Exception:  # noqa: BLE001 - publishing must outlive whatever it is
                 _log.exception("the log could not be published; trying again")
-                self._stopping.wait(INTERVAL_SECONDS)
+                self._stopping.wait(pace.interval_seconds)
         self._finish()
 
     def _finish(self) -> None:

@@ -40,10 +40,12 @@ def verify_command(
     Prints size and root hash and exits with 0, or says what is wrong and exits with 1.
     """
     try:
-        if ledger is not None and directory is None:
+        if ledger is None:
+            size, root = _published(directory, _verifier(key, key_file))
+        elif directory is None:
             size, root = verify_ledger(ledger)
         else:
-            size, root = _published(directory, _verifier(key, key_file))
+            raise ConfigError("either a directory or --ledger is checked, not both")
     except VerificationError as error:
         typer.echo(f"signgate: WRONG: {error}", err=True)
         raise typer.Exit(EXIT_WRONG) from None

@@ -113,6 +113,17 @@ def test_outcomes_wait_for_a_ledger_that_works(bench: Bench, ledger: Ledger) -> 
     assert isinstance(one(ledger, pay()), Signed)
 
 
+def test_outcomes_are_tried_again(bench: Bench, ledger: Ledger) -> None:
+    """Nobody has to come by: what could not be recorded is recorded when the file is free."""
+    verdict = granted(ledger, pay())
+    size = ledger.size()
+    with busy(bench, ledger):
+        ledger.settle([signed(verdict)])
+        threading.Event().wait(0.2)
+        assert ledger.size() == size
+    assert ledger.wait(size, 5.0) == size + 1
+
+
 @pytest.mark.parametrize("how", ["full", "broken"])
 def test_an_output_error_stops_for_good(bench: Bench, ledger: Ledger, how: str) -> None:
     """After the disk failed nothing is decided, and no approval that is out can be used."""
