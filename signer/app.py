@@ -17,7 +17,7 @@ from signer import logs
 from signer.approval import Mint
 from signer.audit.note import Verifier
 from signer.audit.publisher import LogMismatchError, Publisher
-from signer.config import Config, load
+from signer.config import Config, load, read
 from signer.errors import ConfigError
 from signer.hsm import Pool, Token, open_token
 from signer.keyring import Keyring
@@ -25,8 +25,9 @@ from signer.ledger import Ledger, Settings
 from signer.pin import provider
 from signer.rpc.audit_service import AuditService
 from signer.rpc.peer import only
-from signer.rpc.server import Server, credentials
+from signer.rpc.server import Server
 from signer.rpc.signing_service import SigningService
+from signer.rpc.tls import credentials
 from signer.signing import Signing
 from signer.v1 import audit_service_pb2_grpc, signing_service_pb2_grpc
 
@@ -47,7 +48,7 @@ class Service:
             SigngateError: something can't be had; one line says what.
         """
         self._config = config
-        tls = _credentials(config)
+        tls = credentials(config.tls)
         mint = Mint()
         self._ledger = _ledger(config, mint)
         self._token = _token(config)
@@ -130,18 +131,6 @@ def run(path: Path) -> None:
     _log.info("stopped")
 
 
-def _credentials(config: Config) -> grpc.ServerCredentials:
-    tls = config.tls
-    return credentials(*map(_read, (tls.private_key, tls.certificate, tls.client_ca)))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
-
-
 def _ledger(config: Config, mint: Mint) -> Ledger:
     settings = Settings(
         origin=config.audit.origin,
@@ -154,7 +143,7 @@ def _ledger(config: Config, mint: Mint) -> Ledger:
     bootstrap = config.policy.bootstrap
     if bootstrap is not None:
         try:
-            ledger.bootstrap_policy(_read(bootstrap).decode(), by=f"bootstrap {bootstrap}")
+            ledger.bootstrap_policy(read(bootstrap).decode(), by=f"bootstrap {bootstrap}")
         except (PolicyError, UnicodeDecodeError) as error:
             raise ConfigError(f"{bootstrap}: {error}") from None
     return ledger

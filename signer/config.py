@@ -201,15 +201,25 @@ def load(path: Path) -> Config:
         ConfigError: one line that names the file and every problem in it.
     """
     try:
-        document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        document: dict[str, Any] = tomllib.loads(read(path).decode())
         return Config.model_validate(document, context=path.parent)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from None
     except ValidationError as error:
         problems = (f"{_path(item['loc'])}: {item['msg']}" for item in error.errors())
         raise ConfigError(f"{path}: {'; '.join(problems)}") from None
+
+
+def read(path: Path) -> bytes:
+    """Read a file that the configuration names.
+
+    Raises:
+        ConfigError: it can't be read; names it.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
 
 
 def _path(location: tuple[int | str, ...]) -> str:

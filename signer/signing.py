@@ -72,7 +72,7 @@ class Signing:
             signature = self._pool.sign(approval, deadline)
         except HsmError as error:
             return self._give_up(approval, error)
-        except Exception:
+        except Exception:  # noqa: BLE001 - see below
             # A bug must not leave its request without an outcome, nor end the others.
             _log.exception("signing failed", key_version=approval.key_version)
             return self._give_up(approval, OutcomeUnknownError("internal error"))

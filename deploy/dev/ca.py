@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 if TYPE_CHECKING:
@@ -53,14 +58,25 @@ SERVER_NAMES = (dns("localhost"), x509.IPAddress(ip_address("127.0.0.1")))
 class Authority:
     """Issues P-256 certificates."""
 
-    def __init__(self, name: str = "Signgate development CA") -> None:
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    def __init__(self, key: ec.EllipticCurvePrivateKey | None = None) -> None:
+        self._key = key or ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Development CA")])
         builder = self._builder(self._name, self._key.public_key(), LIFETIME)
         builder = builder.add_extension(
             x509.BasicConstraints(ca=True, path_length=0), critical=True
         )
         self._certificate = builder.sign(self._key, hashes.SHA256())
+
+    @classmethod
+    def load(cls, directory: Path) -> Authority:
+        """Return the authority whose files ``write`` wrote."""
+        key = load_pem_private_key((directory / "ca.key").read_bytes(), password=None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)  # noqa: S101 - written by this class
+        return cls(key)
+
+    def write(self, directory: Path) -> None:
+        """Write ``ca.crt`` and ``ca.key``."""
+        Identity(self.certificate, _pem(self._key)).write(directory, "ca")
 
     @property
     def certificate(self) -> bytes:
@@ -86,8 +102,7 @@ class Authority:
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        return Identity(certificate.public_bytes(Encoding.PEM), pem)
+        return Identity(certificate.public_bytes(Encoding.PEM), _pem(key))
 
     def _builder(
         self, subject: x509.Name, public_key: ec.EllipticCurvePublicKey, lifetime: timedelta
@@ -101,3 +116,7 @@ class Authority:
             not_valid_before=now - BACKDATED + min(lifetime, timedelta()),
             not_valid_after=now + lifetime,
         )
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

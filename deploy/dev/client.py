@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,3 +27,11 @@ def intent(**members: str | int) -> bytes:
     """Return a transfer intent in its canonical form (RFC 8785)."""
     document = {"schema": "signgate.intent/1", **members}
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def reason_of(error: grpc.RpcError) -> str:
+    """Return the stable reason that an error carries, or nothing."""
+    status = rpc_status.from_call(cast("grpc.Call", error))
+    info = error_details_pb2.ErrorInfo()
+    found = status is not None and any(detail.Unpack(info) for detail in status.details)
+    return str(info.reason) if found else ""

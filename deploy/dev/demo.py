@@ -10,17 +10,16 @@ import shutil
 import sys
 import time
 import uuid
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
 import rlp
 from eth_account import Account
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 
 from deploy.dev import environment
-from deploy.dev.client import connect, intent
+from deploy.dev.client import connect, intent, reason_of
 from deploy.dev.serving import Serving
 from signer.v1 import audit_service_pb2 as audit
 from signer.v1 import audit_service_pb2_grpc as audit_grpc
@@ -128,14 +127,6 @@ def refuses(reason: str, attempt: Callable[[], object]) -> bool:
     return False
 
 
-def reason_of(error: grpc.RpcError) -> str:
-    """Return the stable reason that a status carries."""
-    status = rpc_status.from_call(error)
-    info = error_details_pb2.ErrorInfo()
-    found = any(detail.Unpack(info) for detail in status.details) if status else False
-    return info.reason if found else ""
-
-
 def refuses_what_the_policy_forbids(wallet: Client, payments: Client, desk: Client) -> None:
     """Each refusal has a reason that is stable and says no more than its caller may know."""
     step("Over the limit: 60,000 USDC where a request may move 50,000")
@@ -149,7 +140,7 @@ def refuses_what_the_policy_forbids(wallet: Client, payments: Client, desk: Clie
     step("Outside hours: of the day desk and the night desk one is always closed")
     # The night desk first: where it is open until midnight, the day desk stays closed after.
     closed = [
-        refuses("OUTSIDE_HOURS", lambda key=key: desk.sign(key, euro_intent("100"), "intent"))
+        refuses("OUTSIDE_HOURS", partial(desk.sign, key, euro_intent("100"), "intent"))
         for key in ("night-desk", "day-desk")
     ]
     require(any(closed), "refused")

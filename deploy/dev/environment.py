@@ -51,16 +51,28 @@ class Environment:
         """The process environment in which SoftHSM finds this directory's token."""
         return {**os.environ, "SOFTHSM2_CONF": str(self.directory / "softhsm2.conf")}
 
+    @property
+    def authority(self) -> Authority:
+        """The authority of all certificates."""
+        return Authority.load(self.directory)
+
+    def copy(self, directory: Path) -> Environment:
+        """Return an independent copy of everything, the token included."""
+        shutil.copytree(self.directory, directory, dirs_exist_ok=True)
+        copied = Environment(directory.resolve())
+        _write_softhsm_configuration(copied.directory)
+        return copied
+
     def signgate(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the command ``signgate`` to its end."""
-        command = [SIGNGATE, *arguments]
+        command = [str(SIGNGATE), *arguments]
         return subprocess.run(
             command, env=self.variables, check=check, capture_output=True, text=True, timeout=60
         )
 
     def serve(self) -> subprocess.Popen[str]:
         """Start the server; its log comes through ``stderr``."""
-        command = [SIGNGATE, "serve", "--config", self.config]
+        command = [str(SIGNGATE), "serve", "--config", str(self.config)]
         return subprocess.Popen(command, env=self.variables, stderr=subprocess.PIPE, text=True)
 
 
@@ -91,7 +103,7 @@ def create(
 
 def _write_certificates(directory: Path) -> None:
     authority = Authority()
-    (directory / "ca.crt").write_bytes(authority.certificate)
+    authority.write(directory)
     authority.issue(SERVER_NAMES).write(directory, "server")
     for name, san in CALLERS.items():
         authority.issue([uri(san)]).write(directory, name)
@@ -105,10 +117,8 @@ def _write_configuration(directory: Path, listen: tuple[str, str]) -> None:
 
 
 def _make_token(environment: Environment) -> None:
-    tokens = environment.directory / "tokens"
-    tokens.mkdir(mode=0o700)
-    settings = f"directories.tokendir = {tokens.resolve()}\nlog.level = ERROR\n"
-    (environment.directory / "softhsm2.conf").write_text(settings, encoding="utf-8")
+    (environment.directory / "tokens").mkdir(mode=0o700)
+    _write_softhsm_configuration(environment.directory)
     pin = environment.directory / "pin"
     pin.touch(mode=0o600)
     pin.write_text(secrets.token_hex(8), encoding="utf-8")
@@ -116,3 +126,8 @@ def _make_token(environment: Environment) -> None:
     command = ["softhsm2-util", "--init-token", "--free", "--label", "signgate"]
     command += ["--pin", pin.read_text(encoding="utf-8"), "--so-pin", secrets.token_hex(8)]
     subprocess.run(command, env=environment.variables, check=True, capture_output=True)
+
+
+def _write_softhsm_configuration(directory: Path) -> None:
+    settings = f"directories.tokendir = {directory}/tokens\nlog.level = ERROR\n"
+    (directory / "softhsm2.conf").write_text(settings, encoding="utf-8")

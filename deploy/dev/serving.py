@@ -25,7 +25,8 @@ class Serving:
         self.log: list[str] = []
         self.signing, self.control = self._wait_until_serving()
         # A pipe that nobody reads would stop the server when it is full.
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _wait_until_serving(self) -> tuple[str, str]:
         for line in self._lines():
@@ -47,9 +48,22 @@ class Serving:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        if self.process.poll() is None:
+            self.stop()
 
     def stop(self, seconds: float = 30) -> int:
         """Send SIGTERM and wait for the drain; return the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(seconds)
+        return self._ended(seconds)
+
+    def kill(self) -> None:
+        """Send SIGKILL: no drain, no last words."""
+        self.process.kill()
+        self._ended(30)
+
+    def _ended(self, seconds: float) -> int:
+        code = self.process.wait(seconds)
+        self._reader.join()
+        if self.process.stderr:
+            self.process.stderr.close()
+        return code

@@ -9,7 +9,8 @@ from typing import Annotated
 import grpc
 import typer
 
-from signer.errors import ConfigError, SigngateError
+from signer.config import read
+from signer.errors import SigngateError
 from signer.v1 import audit_service_pb2 as pb
 from signer.v1 import audit_service_pb2_grpc
 
@@ -32,9 +33,7 @@ def tail(
     ] = None,
 ) -> None:
     """Print audit records as JSON lines as they are written; goes on after a lost connection."""
-    credentials = grpc.ssl_channel_credentials(
-        *(_pem(path) for path in (ca, private_key, certificate))
-    )
+    credentials = grpc.ssl_channel_credentials(*map(read, (ca, private_key, certificate)))
     place = Place(state)
     request = pb.TailRecordsRequest(
         resume_token=place.token, from_end=from_end and not place.token, stop_at_end=stop_at_end
@@ -87,10 +86,3 @@ def follow(
             if error.code() not in TRANSIENT or pause is None:
                 raise SigngateError(f"{error.code().name}: {error.details()}") from None
             time.sleep(pause)
-
-
-def _pem(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None

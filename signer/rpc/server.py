@@ -19,13 +19,6 @@ KEEPALIVE = (
 )
 
 
-def credentials(private_key: bytes, chain: bytes, client_ca: bytes) -> grpc.ServerCredentials:
-    """Return credentials that demand a client certificate from ``client_ca``; all PEM."""
-    return grpc.ssl_server_credentials(
-        [(private_key, chain)], root_certificates=client_ca, require_client_auth=True
-    )
-
-
 class Server:
     """One listener with its health service; NOT_SERVING until told otherwise."""
 
