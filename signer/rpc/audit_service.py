@@ -31,6 +31,9 @@ class Log(Protocol):
     def wait(self, size: int, timeout: float) -> int:
         """Wait until there are more than ``size`` leaves, or the time is over."""
 
+    def interrupt(self) -> None:
+        """End every waiting."""
+
 
 class AuditService(audit_service_pb2_grpc.AuditServiceServicer):
     """Streams leaves as they are committed."""
@@ -57,6 +60,8 @@ class AuditService(audit_service_pb2_grpc.AuditServiceServicer):
         index = self._start(request)
         if not self._tails.acquire(blocking=False):
             raise TooManyStreamsError(f"{MAX_TAILS} streams of records are open")
+        context.add_callback(self._log.interrupt)  # a reader that goes gives its place back
+        context.send_initial_metadata(())  # tells the reader that its place is taken
         try:
             yield from self._records(index, request, context)
         finally:
