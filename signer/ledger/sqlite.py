@@ -71,7 +71,9 @@ class _Turn:
 
     def __init__(self, path: Path) -> None:
         names = (path.with_name(f"{path.name}.{suffix}") for suffix in ("queue", "turn"))
-        self._queue, self._turn = (os.open(name, os.O_RDWR | os.O_CREAT, 0o600) for name in names)
+        self._queue, self._turn = (
+            os.fdopen(os.open(name, os.O_RDWR | os.O_CREAT, 0o600)) for name in names
+        )
 
     def __enter__(self) -> None:
         fcntl.flock(self._queue, fcntl.LOCK_EX)
@@ -84,8 +86,8 @@ class _Turn:
         fcntl.flock(self._turn, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        os.close(self._queue)
-        os.close(self._turn)
+        self._queue.close()
+        self._turn.close()
 
 
 class SqliteStore:
@@ -100,12 +102,12 @@ class SqliteStore:
         try:
             with suppress(FileExistsError):  # SQLite gives its side files the same mode
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
-            self._turn = _Turn(path)
             self._connection = connect(path, "rw")
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA foreign_keys = ON")
             schema.migrate(self._connection)
+            self._turn = _Turn(path)
         except (OSError, sqlite3.Error) as error:
             raise ConfigError(f"the ledger {path} cannot be opened: {error}") from None
         self._rows = self._connection.execute

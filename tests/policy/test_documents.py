@@ -109,7 +109,8 @@ def test_what_a_broken_table_defines_is_not_reported_twice(
         ("\ufeffschema = 1", "is not TOML"),
         ("schema = 1 # \ud800", "is not TOML"),
         ("schema = " + "1" * 5000, "is not TOML"),
-        ("a = " + "[" * 10_000, "is nested too deeply"),
+        # How deep Python may recurse is up to whoever runs it.
+        ("a = " + "[" * 10_000, "is nested too deeply|is not TOML"),
     ],
 )
 def test_what_is_not_toml_is_one_problem(
