@@ -117,6 +117,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     return here
 
 
+@pytest.mark.long
 @pytest.mark.timeout(60 + 20 * KILLS)
 def test_a_killed_server_loses_nothing_that_it_released(killed: Environment) -> None:
     """Each released signature has its leaf, limits count it, the log verifies, retries work."""
