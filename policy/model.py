@@ -21,6 +21,13 @@ class Role(StrEnum):
     ALLOWANCE = "allowance"  # a right to spend later counts as spent now
 
 
+class Side(StrEnum):
+    """Which way an order trades its symbol's base asset."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+
 @dataclass(frozen=True, slots=True)
 class Transfer:
     """An amount of one asset that a payload lets go.
@@ -28,13 +35,15 @@ class Transfer:
     ``asset`` is a CAIP-19 identifier (``eip155:1/slip44:60``,
     ``eip155:1/erc20:0xA0b8…`` with the EIP-55 address) or, in a transfer
     intent, the asset's name in the policy. ``destination`` is in its one
-    canonical form, and None for a fee.
+    canonical form, and None for a fee. ``decimals`` is how many decimals the
+    payload's own format gives the amount, where it does.
     """
 
     asset: str
     amount: int
     destination: str | None
     role: Role = Role.PAYMENT
+    decimals: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,12 @@ class Facts:
 
     ``source`` names the account whose funds move when it is not the key's own
     (ERC-20 ``transferFrom``). ``expires_at`` is in seconds since the epoch.
+
+    An order also says where and what it trades. ``quantity`` and ``price`` are
+    decimal text in its shortest form, as signed: each venue and symbol has its own
+    number of decimals, which no payload names. ``timestamp`` is the payload's own
+    clock, in milliseconds since the epoch. ``session`` marks a logon, whose holder
+    may then do whatever the venue lets the key do.
     """
 
     action: str
@@ -51,6 +66,14 @@ class Facts:
     source: str | None = None
     expires_at: int | None = None
     nonce: str | None = None
+    venue: str | None = None
+    symbol: str | None = None
+    side: Side | None = None
+    order_type: str | None = None
+    quantity: str | None = None
+    price: str | None = None
+    timestamp: int | None = None
+    session: bool = False
 
 
 @dataclass(frozen=True, slots=True)
