@@ -2,10 +2,10 @@
 
 import signal
 import threading
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
-import grpc
 import structlog
 
 from policy import document
@@ -32,87 +32,140 @@ from signer.signing import Signing
 from signer.v1 import audit_service_pb2_grpc, signing_service_pb2_grpc
 
 CONTROL_THREADS = 16
+ROLES = ("control", "signing")
 MESSAGE_BYTES = 16 * 1024 * 1024
 DAY_MS = 24 * 3_600_000
 
 _log = structlog.get_logger(__name__)
 
 
-class Service:
-    """A whole signer in one process; nothing is reachable before ``start``."""
+class Core:
+    """What every port needs: the ledger, the token and the pool over it."""
 
     def __init__(self, config: Config) -> None:
+        mint = Mint()
+        self.ledger = _ledger(config, mint)
+        self.token = _token(config)
+        self.pool = Pool(self.token, sessions=config.hsm.sessions, redeem=mint.redeem)
+        _check_keys(self.ledger.policy(), self.pool, config)
+
+    def close(self) -> None:
+        """Close everything, the ledger first: it makes durable what is queued."""
+        self.ledger.close()
+        self.pool.close()
+        self.token.close()
+
+
+class SigningPort:
+    """The application zone's port."""
+
+    name = "signing"
+
+    def __init__(self, config: Config, core: Core, *, shared: bool) -> None:
+        allowed = only(config.signing.callers)
+        self._service = SigningService(
+            Signing(core.ledger, core.pool),
+            Keyring(core.ledger.policy, core.pool),
+            partial(decode, max_bytes=config.server.max_payload_bytes),
+            allowed,
+            config.server.request_seconds,
+        )
+        self._server = Server(config.server.threads, MESSAGE_BYTES, shared=shared)
+        signing_service_pb2_grpc.add_SigningServiceServicer_to_server(
+            self._service, self._server.grpc
+        )
+        self._server.name_service("signer.v1.SigningService")
+        self.address = self._server.bind(config.signing.listen, credentials(config.tls))
+
+    def start(self) -> None:
+        """Take calls."""
+        self._server.start()
+
+    def stop(self, seconds: float) -> None:
+        """Take no more calls and answer those that were accepted."""
+        self._service.drain()
+        self._server.drain(seconds)
+
+
+class ControlPort:
+    """The security zone's port, and the publication of the audit log."""
+
+    name = "control"
+
+    def __init__(self, config: Config, core: Core, *, shared: bool) -> None:
+        allowed = only(config.control.callers)
+        self._ledger = core.ledger
+        self._publisher = _publisher(config, core.ledger, core.pool)
+        self._service = AuditService(core.ledger, self._publisher.newest, allowed)
+        self._server = Server(CONTROL_THREADS, MESSAGE_BYTES, shared=shared)
+        audit_service_pb2_grpc.add_AuditServiceServicer_to_server(self._service, self._server.grpc)
+        self._server.name_service("signer.v1.AuditService")
+        self._server.reflect(allowed)
+        self.address = self._server.bind(config.control.listen, credentials(config.tls))
+
+    def start(self) -> None:
+        """Take calls and publish."""
+        self._publisher.start()
+        self._server.start()
+
+    def stop(self, seconds: float) -> None:
+        """Take no more calls, end the streams, publish the log to its end."""
+        self._service.drain()
+        self._ledger.interrupt()
+        self._server.drain(seconds)
+        self._ledger.flush()
+        self._publisher.close()
+
+
+# In the order of their start; they stop in the opposite order.
+PORTS: tuple[type[ControlPort | SigningPort], ...] = (ControlPort, SigningPort)
+
+
+class Service:
+    """Ports in one process; nothing is reachable before ``start``."""
+
+    def __init__(self, config: Config, roles: Collection[str] = ROLES, *, shared: bool) -> None:
         """Open everything that the configuration names.
+
+        ``roles`` names the ports; ``shared`` lets other processes listen there, too.
 
         Raises:
             SigngateError: something can't be had; one line says what.
         """
-        self._config = config
-        tls = credentials(config.tls)
-        mint = Mint()
-        self._ledger = _ledger(config, mint)
-        self._token = _token(config)
-        self._pool = Pool(self._token, sessions=config.hsm.sessions, redeem=mint.redeem)
-        _check_keys(self._ledger.policy(), self._pool, config)
-        self._publisher = _publisher(config, self._ledger, self._pool)
-        self._signing_service = self._make_signing_service()
-        self._audit_service = AuditService(
-            self._ledger, self._publisher.newest, only(config.control.callers)
-        )
-        self._signing_port = self._make_signing_port()
-        self._control_port = self._make_control_port()
-        self.signing = _bound(self._signing_port, config.signing.listen, tls)
-        self.control = _bound(self._control_port, config.control.listen, tls)
+        self._drain_seconds = config.server.drain_seconds
+        credentials(config.tls)  # what can be wrong there is cheaper to find than a token
+        self._core = Core(config)
+        self._ports = [
+            port(config, self._core, shared=shared) for port in PORTS if port.name in roles
+        ]
 
-    def _make_signing_service(self) -> SigningService:
-        config = self._config
-        return SigningService(
-            Signing(self._ledger, self._pool),
-            Keyring(self._ledger.policy, self._pool),
-            partial(decode, max_bytes=config.server.max_payload_bytes),
-            only(config.signing.callers),
-            config.server.request_seconds,
-        )
-
-    def _make_signing_port(self) -> Server:
-        server = Server(self._config.server.threads, MESSAGE_BYTES)
-        signing_service_pb2_grpc.add_SigningServiceServicer_to_server(
-            self._signing_service, server.grpc
-        )
-        server.name_service("signer.v1.SigningService")
-        return server
-
-    def _make_control_port(self) -> Server:
-        server = Server(CONTROL_THREADS, MESSAGE_BYTES)
-        audit_service_pb2_grpc.add_AuditServiceServicer_to_server(self._audit_service, server.grpc)
-        server.name_service("signer.v1.AuditService")
-        server.reflect(only(self._config.control.callers))
-        return server
+    @property
+    def addresses(self) -> dict[str, str]:
+        """The addresses of the ports by their names."""
+        return {port.name: port.address for port in self._ports}
 
     def start(self) -> None:
-        """Take calls on both ports."""
-        self._publisher.start()
-        for port in (self._control_port, self._signing_port):
-            port.grpc.start()
-            port.set_serving()
+        """Take calls on all ports."""
+        for port in self._ports:
+            port.start()
 
     def stop(self) -> None:
         """Answer what was accepted, publish the log to its end, close everything."""
-        seconds = self._config.server.drain_seconds
-        self._signing_service.drain()
-        self._signing_port.drain(seconds)
-        self._audit_service.drain()
-        self._ledger.interrupt()
-        self._control_port.drain(seconds)
-        self._ledger.flush()
-        self._publisher.close()
-        self._ledger.close()
-        self._pool.close()
-        self._token.close()
+        for port in reversed(self._ports):
+            port.stop(self._drain_seconds)
+        self._core.close()
 
 
-def run(path: Path) -> None:
+def run(
+    path: Path,
+    roles: Collection[str] = ROLES,
+    *,
+    shared: bool = False,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
     """Serve with a configuration file until SIGTERM or SIGINT, then drain.
+
+    ``ready`` is called once everything takes calls.
 
     Raises:
         SigngateError: the service can't start; one line says why.
@@ -122,9 +175,10 @@ def run(path: Path) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    service = Service(config)
+    service = Service(config, roles, shared=shared)
     service.start()
-    _log.info("serving", signing=service.signing, control=service.control)
+    _log.info("serving", **service.addresses)
+    ready()
     stopping.wait()
     _log.info("draining")
     service.stop()
@@ -175,8 +229,3 @@ def _check_keys(policy: Policy | None, pool: Pool, config: Config) -> None:
     ]
     if missing:
         raise ConfigError(f"token {config.hsm.token!r} can't sign with {', '.join(missing)}")
-
-
-def _bound(server: Server, address: str, tls: grpc.ServerCredentials) -> str:
-    host, _, _ = address.rpartition(":")
-    return f"{host}:{server.bind(address, tls)}"

@@ -22,9 +22,10 @@ KEEPALIVE = (
 class Server:
     """One listener with its health service; NOT_SERVING until told otherwise."""
 
-    def __init__(self, threads: int, max_message_bytes: int) -> None:
+    def __init__(self, threads: int, max_message_bytes: int, *, shared: bool) -> None:
         options = [
-            ("grpc.so_reuseport", 0),  # a second server on this port must fail, not share it
+            # Unless it is meant, a second server on the port must fail and not share it.
+            ("grpc.so_reuseport", int(shared)),
             ("grpc.max_receive_message_length", max_message_bytes),
             *KEEPALIVE,
         ]
@@ -46,8 +47,8 @@ class Server:
         servicer = _Reflection(names, identify)
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, self.grpc)  # type: ignore[no-untyped-call]  # generated code
 
-    def bind(self, address: str, tls: grpc.ServerCredentials) -> int:
-        """Bind the port and return its number.
+    def bind(self, address: str, tls: grpc.ServerCredentials) -> str:
+        """Bind the port and return its address.
 
         Raises:
             ConfigError: the address can't be bound.
@@ -60,10 +61,11 @@ class Server:
             raise ConfigError(
                 f"{address}: can't listen there: busy, or not an address of this host"
             )
-        return port
+        return f"{address.rpartition(':')[0]}:{port}"
 
-    def set_serving(self) -> None:
-        """Report healthy from now on."""
+    def start(self) -> None:
+        """Take calls and report healthy from now on."""
+        self.grpc.start()
         for name in ("", *self._services):
             self._set(name, serving=True)
 
