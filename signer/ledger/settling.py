@@ -13,16 +13,16 @@ def settle(tx: Transaction, outcomes: Sequence[Outcome]) -> None:
 
     Comes before the transaction's requests, so that they find it done.
     """
-    signed = []
     for outcome in outcomes:
         tx.append(event="sign.outcome", outcome=_name(outcome), **entries.settled(outcome))
-        approval = outcome.approval
-        if outcome.signature is not None:
-            signed.append(SignedRow(outcome.signature, approval.version, *approval.subject))
-        elif outcome.refused:
+    tx.store.sign(
+        SignedRow(outcome.signature, outcome.approval.version, *outcome.approval.subject)
+        for outcome in outcomes
+        if outcome.signature is not None
+    )
+    for outcome in outcomes:
+        if outcome.refused and outcome.signature is None:
             _give_back(tx, outcome)
-    if signed:
-        tx.store.sign(signed)
 
 
 def _give_back(tx: Transaction, outcome: Outcome) -> None:

@@ -98,6 +98,20 @@ def test_a_token_that_is_away(published: Published) -> None:
     assert published.verify().head.size == 700
 
 
+def test_a_directory_that_cannot_be_written(published: Published) -> None:
+    """What failed half-way is done again from what is on disk."""
+    publisher = published.publisher()
+    published.grow(600)
+    obstacle = published.directory / "tile" / "0"
+    obstacle.parent.mkdir(parents=True)
+    obstacle.write_bytes(b"")
+    with pytest.raises(FileExistsError):
+        publisher.publish()
+    obstacle.unlink()
+    publisher.publish()
+    assert published.verify().head.size == 600
+
+
 def test_an_interrupted_publication_is_resumed(published: Published) -> None:
     """Tiles written without their checkpoint do no harm."""
     published.grow(300)

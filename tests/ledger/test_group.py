@@ -108,8 +108,9 @@ def test_an_interrupted_waiter_leaves_the_queue(*, chosen: bool) -> None:
 
     def handler(_: int, __: FrameType | None) -> None:
         if chosen:
-            with group._lock:
-                group._pending[0].wake()
+            commits.release.set()
+            while not group._pending[0].awake:
+                threading.Event().wait(0.001)
         raise InterruptError
 
     before = signal.signal(signal.SIGALRM, handler)

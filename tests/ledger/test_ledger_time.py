@@ -106,6 +106,16 @@ def test_a_policy_change_in_the_middle_of_a_window(bench: Bench, ledger: Ledger,
     granted(reopened, pay(10_000, id="free again"))
 
 
+def test_what_a_window_inherits_stays(bench: Bench, ledger: Ledger) -> None:
+    """What a new window took over counts on when it has charges of its own, after a restart too."""
+    granted(ledger, pay(3000, id="a"))
+    bench.clock.now += 60 * SECOND
+    ledger.activate_policy(POLICY.replace('"1h"', '"2h"'), OFFICER)
+    granted(ledger, pay(4000, id="b"))
+    bench.close()
+    assert spent(bench.open()) == 7000
+
+
 def test_a_quiet_window_inherits_nothing(bench: Bench) -> None:
     """A short window that went empty stays empty beside a longer one."""
     policy = POLICY.replace('"1000" }', '"1000" }, { span = "10s", total = "100" }')

@@ -142,6 +142,21 @@ def test_nothing_is_given_back_twice(ledger: Ledger) -> None:
     assert spent(ledger) == 100
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_what_was_signed_is_not_given_back(ledger: Ledger, *, together: bool) -> None:
+    """A signature and a refusal of one attempt contradict each other: it is spent."""
+    approval = granted(ledger, pay(100)).approval
+    refused, released = Outcome(approval, None, refused=True), Outcome(approval, b"s" * 64)
+    if together:
+        ledger.settle([refused, released])
+    else:
+        ledger.settle([released])
+        ledger.flush()
+        ledger.settle([refused])
+    assert isinstance(one(ledger, pay(100)), Signed)
+    assert spent(ledger) == 100
+
+
 def test_an_unknown_end_is_spent(ledger: Ledger) -> None:
     """After a time-out the charge stays: the token may have signed."""
     ledger.settle([Outcome(granted(ledger, pay(100)).approval, None, detail="timed out")])
