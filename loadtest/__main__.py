@@ -1,0 +1,6 @@
+"""``python -m loadtest``."""
+
+from loadtest.cli import app
+
+if __name__ == "__main__":  # a spawned worker imports this file as well
+    app()

@@ -1,0 +1,74 @@
+"""Goes up the rate, one short run a step, until the latency bends or the server falls behind."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from loadtest import metrics, runner
+from loadtest.checks import OVERLOAD
+from loadtest.errors import LoadtestError
+from loadtest.live import View
+from loadtest.profile import Profile, Sweep
+from loadtest.report import Report, Step
+from loadtest.target import Target
+
+
+def find(profile: Profile, target: Target, view: View, verify: float = 1.0) -> Report:
+    """Return the report of the last step before the knee, with all steps in it.
+
+    Each step is a run of its own, so that no queue is left from the one before.
+    A wrong answer ends the sweep with that step's report; too few answers are
+    what a sweep looks for.
+
+    Raises:
+        LoadtestError: the profile has no sweep, or a run could not be done.
+    """
+    sweep = profile.sweep
+    if sweep is None:
+        raise LoadtestError("the profile has no [sweep]")
+    steps: list[Step] = []
+    best: Report | None = None
+    for number in range(sweep.steps):
+        rate = sweep.start * sweep.factor**number
+        report = runner.run(profile.at_rate(rate, sweep), target, view, verify)
+        step = step_of(rate, report, steps, sweep)
+        steps.append(step)
+        view.say(_line(step))
+        if best is None or not step.bend or _is_wrong(report):
+            best = report
+        if step.bend:
+            break
+    assert best is not None  # noqa: S101 - a sweep has at least two steps
+    good = [step.rate for step in steps if not step.bend]
+    return replace(best, steps=steps, knee=good[-1] if good else None)
+
+
+def step_of(rate: float, report: Report, before: Sequence[Step], sweep: Sweep) -> Step:
+    """Judge one step by those before it."""
+    share = metrics.achieved_share(report)
+    latency = report.total.latency_ms
+    cores = metrics.server_cores(report)
+    lowest = min((step.latency_ms["p99"] for step in before), default=latency["p99"])
+    if _is_wrong(report):
+        bend = "wrong answers"
+    elif report.invalid:
+        bend = "the generator's own limit, not the server's"
+    elif share < sweep.achieved:
+        bend = f"achieved {share:.0%} of the offered rate"
+    elif latency["p99"] > max(lowest * sweep.bend, sweep.bend_ms):
+        bend = f"p99 is {latency['p99'] / lowest:.1f} times the lowest"
+    else:
+        bend = ""
+    return Step(rate, share, latency, cores, bend)
+
+
+def _is_wrong(report: Report) -> bool:
+    return any(label.partition(": ")[2] not in OVERLOAD for label in report.unexpected)
+
+
+def _line(step: Step) -> str:
+    mark = f"knee passed: {step.bend}" if step.bend else "ok"
+    cores = "" if step.server_cores is None else f"  server {step.server_cores:.2f} cores"
+    return (
+        f"{step.rate:9.0f} /s  achieved {step.achieved_share:6.1%}  "
+        f"p50 {step.latency_ms['p50']:8.2f} ms  p99 {step.latency_ms['p99']:8.2f} ms{cores}  {mark}"
+    )

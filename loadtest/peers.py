@@ -1,0 +1,74 @@
+"""Servers to load: a throw-away signer, or the echo server in a process of its own."""
+
+import multiprocessing
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from deploy.dev import environment
+from deploy.dev.ca import SERVER_NAMES, Authority, uri
+from deploy.dev.serving import Serving
+from loadtest.answers import Plain, Signer
+from loadtest.echo import Echo
+from loadtest.errors import LoadtestError
+from loadtest.target import Target
+
+POLICY = Path(__file__).with_name("policy.toml")
+KEYS = {
+    "signgate-audit": "ed25519",
+    "wd-usdc": "ecdsa-secp256k1",
+    "payments": "ed25519",
+    "orders": "ecdsa-p256",
+}
+START_SECONDS = 20
+STOP_SECONDS = 5
+
+
+@contextmanager
+def signer(directory: Path) -> Iterator[Target]:
+    """Make a signer with the profiles' policy in ``directory``, emptied first, and serve."""
+    here = environment.create(directory, policy=POLICY.read_text(encoding="utf-8"), keys=KEYS)
+    with Serving(here) as server:
+        yield Target(server.signing, here.directory, (server.process.pid,))
+
+
+@contextmanager
+def echo(directory: Path, *, plain: bool = False) -> Iterator[Target]:
+    """Serve echoes from another process, with certificates in ``directory``.
+
+    Raises:
+        LoadtestError: it did not start.
+    """
+    certificates(directory)
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(directory, plain, theirs), daemon=True)
+    process.start()
+    try:
+        if not ours.poll(START_SECONDS):
+            raise LoadtestError(f"the echo server did not start within {START_SECONDS} s")
+        yield Target(ours.recv(), directory, (process.pid or 0,))
+    finally:
+        ours.close()  # it serves until nobody is there
+        process.join(STOP_SECONDS)
+        process.kill()
+
+
+def _serve(directory: Path, plain: bool, pipe: Connection) -> None:  # noqa: FBT001 - spawn passes by place
+    answers = Plain() if plain else Signer(POLICY.read_text(encoding="utf-8"))
+    with Echo(directory, answers) as server:
+        pipe.send(server.address)
+        pipe.poll(None)  # until the other end is closed
+
+
+def certificates(directory: Path) -> None:
+    """Issue certificates for the echo server and every caller, unless there are some."""
+    if (directory / "ca.crt").exists():
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    authority = Authority()
+    authority.issue(SERVER_NAMES).write(directory, "server")
+    for name, san in environment.CALLERS.items():
+        authority.issue([uri(san)]).write(directory, name)
+    (directory / "ca.crt").write_bytes(authority.certificate)

@@ -1,0 +1,72 @@
+"""The server under test, and how to reach it as one of its callers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from loadtest.errors import LoadtestError
+from loadtest.profile import SIGNED, Profile
+from signer.v1 import resources_pb2
+from signer.v1 import signing_service_pb2 as pb
+from signer.v1 import signing_service_pb2_grpc as rpc
+
+CONNECT_SECONDS = 10
+# Channels with equal arguments share a connection unless they are told not to.
+OPTIONS = (("grpc.use_local_subchannel_pool", 1),)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A signing port, and a directory with ca.crt and each client's NAME.crt and NAME.key.
+
+    ``pids`` are the server's processes on this host, for its CPU time; their
+    children are counted as well.
+    """
+
+    address: str
+    certificates: Path
+    pids: tuple[int, ...] = ()
+
+    def connect(self, client: str) -> grpc.Channel:
+        """Open a connection of its own as ``client`` and wait until TLS stands.
+
+        Raises:
+            LoadtestError: a file is missing, or nobody answers in 10 seconds.
+        """
+        channel = grpc.secure_channel(self.address, self._credentials(client), OPTIONS)
+        try:
+            grpc.channel_ready_future(channel).result(timeout=CONNECT_SECONDS)
+        except grpc.FutureTimeoutError:
+            channel.close()
+            raise LoadtestError(
+                f"{self.address}: no TLS connection as {client} within {CONNECT_SECONDS} s"
+            ) from None
+        return channel
+
+    def _credentials(self, client: str) -> grpc.ChannelCredentials:
+        try:
+            return grpc.ssl_channel_credentials(
+                (self.certificates / "ca.crt").read_bytes(),
+                (self.certificates / f"{client}.key").read_bytes(),
+                (self.certificates / f"{client}.crt").read_bytes(),
+            )
+        except OSError as error:
+            raise LoadtestError(f"{error.filename}: {error.strerror}") from None
+
+    def public_keys(self, profile: Profile) -> dict[str, resources_pb2.PublicKey]:
+        """Fetch the public key of each key that must sign in the profile.
+
+        Raises:
+            LoadtestError: the server does not give one out.
+        """
+        clients = {call.key: call.client for call in profile.calls if call.expect == SIGNED}
+        return {key: self._public_key(key, client) for key, client in clients.items()}
+
+    def _public_key(self, key: str, client: str) -> resources_pb2.PublicKey:
+        request = pb.GetPublicKeyRequest(name=f"keys/{key}")
+        with self.connect(client) as channel:
+            try:
+                return rpc.SigningServiceStub(channel).GetPublicKey(request, timeout=10)
+            except grpc.RpcError as error:
+                raise LoadtestError(f"public key of {key} as {client}: {error.details()}") from None
