@@ -49,16 +49,21 @@ class Payload(Struct, frozen=True):
 
 
 class Transfer(Struct, frozen=True, omit_defaults=True):
-    """An amount, in base units, that leaves."""
+    """An amount, in base units, that leaves; ``decimals`` as the payload gives them."""
 
     asset: str
     amount: str
     role: str
     destination: str | None = None
+    decimals: int | None = None
 
 
 class Facts(Struct, frozen=True, omit_defaults=True):
-    """What the payload does; ``expires_at`` is in seconds since the epoch."""
+    """What the payload does.
+
+    ``expires_at`` is in seconds and ``timestamp`` in milliseconds since the epoch;
+    ``quantity`` and ``price`` are as the payload has them.
+    """
 
     action: str
     transfers: tuple[Transfer, ...] = ()
@@ -66,6 +71,14 @@ class Facts(Struct, frozen=True, omit_defaults=True):
     source: str | None = None
     expires_at: str | None = None
     nonce: str | None = None
+    venue: str | None = None
+    symbol: str | None = None
+    side: str | None = None
+    order_type: str | None = None
+    quantity: str | None = None
+    price: str | None = None
+    timestamp: str | None = None
+    session: bool = False
 
 
 class Policy(Struct, frozen=True):

@@ -67,13 +67,23 @@ def _facts(facts: Facts) -> record.Facts:
     return record.Facts(
         action=facts.action,
         transfers=tuple(
-            record.Transfer(item.asset, str(item.amount), item.role.value, item.destination)
+            record.Transfer(
+                item.asset, str(item.amount), item.role.value, item.destination, item.decimals
+            )
             for item in facts.transfers
         ),
         chain_id=_text(facts.chain_id),
         source=facts.source,
         expires_at=_text(facts.expires_at),
         nonce=facts.nonce,
+        venue=facts.venue,
+        symbol=facts.symbol,
+        side=facts.side.value if facts.side else None,
+        order_type=facts.order_type,
+        quantity=facts.quantity,
+        price=facts.price,
+        timestamp=_text(facts.timestamp),
+        session=facts.session,
     )
 
 

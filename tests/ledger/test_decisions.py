@@ -1,10 +1,11 @@
 """One request, one transaction: what is granted, refused, and written down."""
 
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from hashlib import sha256
 
 import pytest
 
+from policy.model import Decoded, Facts, Role, Side, Transfer
 from policy.reasons import Code, PayloadError
 from signer.approval import ApprovalInvalidError
 from signer.ledger import Ledger
@@ -70,6 +71,34 @@ def test_the_record_of_a_grant(ledger: Ledger) -> None:
             "max": {"total": "100000"},
         }
     ]
+
+
+def test_every_fact_is_recorded(ledger: Ledger) -> None:
+    """Whatever a decoder can tell about a payload stands in the log, numbers as text."""
+    transfer = Transfer("USD", 100, "bob", Role.PAYMENT, decimals=2)
+    facts = Facts(
+        "order.place",
+        (transfer,),
+        chain_id=1,
+        source="carol",
+        expires_at=2**70,
+        nonce="n",
+        venue="v",
+        symbol="BTCUSD",
+        side=Side.BUY,
+        order_type="limit",
+        quantity="0.1",
+        price="9.5",
+        timestamp=2**60,
+        session=True,
+    )
+    one(ledger, replace(pay(), decoded=Decoded(facts, b"message")))
+    record = last(ledger)["facts"]
+    assert set(record) == {field.name for field in fields(Facts)}
+    assert set(record["transfers"][0]) == {field.name for field in fields(Transfer)}
+    plain = asdict(facts) | {"transfers": [asdict(transfer) | {"amount": "100"}]}
+    numbers = {"chain_id": "1", "expires_at": str(2**70), "timestamp": str(2**60)}
+    assert record == plain | numbers
 
 
 def test_a_refusal_names_every_rule(ledger: Ledger) -> None:
