@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from policy.model import Decoded, Format
-from policy.payloads import ethereum, intent
+from policy.payloads import binance, ethereum, intent
 from policy.reasons import Code, PayloadError
 
 MAX_BYTES = 256 * 1024
@@ -35,6 +35,7 @@ def registry(formats: Iterable[Format]) -> Mapping[str, Format]:
 
 FORMATS = registry(
     (
+        binance.FORMAT,
         ethereum.FORMAT,
         intent.FORMAT,
     )

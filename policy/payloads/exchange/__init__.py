@@ -1,0 +1,1 @@
+"""What the formats of exchange requests share: requests, parameters, numbers, orders."""
