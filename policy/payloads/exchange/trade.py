@@ -22,7 +22,7 @@ PART = DECIMALS // 2  # decimals that a price and a quantity may have each
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A limit order. ``market`` is ``venue:product``; ``price`` and ``quantity`` are decimals."""
+    """A limit order. ``market`` is a CAIP-2 name; ``price`` and ``quantity`` are decimals."""
 
     market: str
     symbol: str
@@ -53,14 +53,17 @@ class Order:
         expires_at: int | None = None,
         source: str | None = None,
     ) -> Facts:
-        """Return the facts; ``timestamp`` is in milliseconds, ``expires_at`` in seconds."""
+        """Return the facts; the action begins with the venue's name.
+
+        ``timestamp`` is in milliseconds, ``expires_at`` in seconds since the epoch.
+        """
         return Facts(
             action,
             (self.transfer,),
             source=source,
             expires_at=expires_at,
             nonce=nonce,
-            venue=self.market.partition(":")[0],
+            venue=action.partition(".")[0],
             symbol=self.symbol,
             side=self.side,
             order_type=self.order_type,
