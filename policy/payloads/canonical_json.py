@@ -1,6 +1,6 @@
 """JSON in the one encoding of RFC 8785 (JCS), for documents without fractions.
 
-Invariant: ``encode(decode(payload)) == payload`` for whatever ``decode`` accepts.
+Invariant: writing what was read gives the payload, byte for byte.
 Every JSON library here keeps the last of two equal members; this one refuses.
 """
 
@@ -21,7 +21,7 @@ def decode(payload: bytes) -> dict[str, Any]:
     """
     try:
         document = _DECODER.decode(payload.decode())
-        canonical = encode(document)
+        canonical = _ENCODER.encode(document).encode()
     except RecursionError:
         raise _malformed("nests too deep") from None
     except ValueError as error:  # also UnicodeError: not UTF-8, or a lone surrogate
@@ -33,16 +33,6 @@ def decode(payload: bytes) -> dict[str, Any]:
             Code.PAYLOAD_NOT_CANONICAL, "$", "is not in the canonical form of RFC 8785"
         )
     return document
-
-
-def encode(document: object) -> bytes:
-    """Write the canonical form (RFC 8785, section 3.2).
-
-    Raises:
-        ValueError: a string with a lone surrogate, or a number that is not an integer
-            of at most 53 bits.
-    """
-    return _ENCODER.encode(document).encode()
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import re
 
 from policy import fields
 from policy.algorithms import Algorithm
+from policy.amounts import MAX_AMOUNT
 from policy.model import Decoded, Facts, Format, Transfer
 from policy.payloads import canonical_json
 from policy.reasons import Code, PayloadError
@@ -17,7 +18,6 @@ from policy.reasons import Code, PayloadError
 TAG = "intent"
 ACTION = "intent.transfer"
 SCHEMA = "signgate.intent/1"
-MAX_AMOUNT = 2**256 - 1
 MAX_EXPIRY = 253_402_300_799  # 9999-12-31T23:59:59Z
 
 # Each member's grammar, and what to say of a value that does not fit it.
