@@ -70,9 +70,9 @@ class Environment:
             command, env=self.variables, check=check, capture_output=True, text=True, timeout=60
         )
 
-    def serve(self) -> subprocess.Popen[str]:
+    def serve(self, *options: str) -> subprocess.Popen[str]:
         """Start the server; its log comes through ``stderr``."""
-        command = [str(SIGNGATE), "serve", "--config", str(self.config)]
+        command = [str(SIGNGATE), "serve", "--config", str(self.config), *options]
         return subprocess.Popen(command, env=self.variables, stderr=subprocess.PIPE, text=True)
 
 

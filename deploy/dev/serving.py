@@ -20,8 +20,8 @@ class Serving:
         signing, control: the addresses of the two ports.
     """
 
-    def __init__(self, environment: Environment) -> None:
-        self.process = environment.serve()
+    def __init__(self, environment: Environment, *options: str) -> None:
+        self.process = environment.serve(*options)
         self.log: list[str] = []
         self.signing, self.control = self._wait_until_serving()
         # A pipe that nobody reads would stop the server when it is full.
@@ -29,10 +29,13 @@ class Serving:
         self._reader.start()
 
     def _wait_until_serving(self) -> tuple[str, str]:
+        addresses: dict[str, str] = {}
         for line in self._lines():
             event = json.loads(line) if line.startswith("{") else {}
             if event.get("event") == "serving":
-                return event["signing"], event["control"]
+                addresses |= event
+            if addresses.keys() >= {"signing", "control"}:
+                return addresses["signing"], addresses["control"]
         raise RuntimeError(f"the server did not start: {''.join(self.log)}")
 
     def _lines(self) -> Iterator[str]:

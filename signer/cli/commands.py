@@ -1,5 +1,6 @@
 """The command tree."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -21,11 +22,46 @@ audit.app.command("tail")(tail.tail)
 audit.app.command("key")(log_key.key)
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The configuration file.")]
+DEFAULT_CONFIG = Path("/etc/signgate/signgate.toml")
 
 
 @app.command()
-def serve(config: ConfigOption = Path("/etc/signgate/signgate.toml")) -> None:
-    """Run the signing service until SIGTERM, then drain and stop."""
-    from signer import app as service  # noqa: PLC0415 - loads grpc and the HSM library
+def serve(
+    *,
+    config: ConfigOption = DEFAULT_CONFIG,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Signing processes; 1 is one plain process.")
+    ] = 1,
+) -> None:
+    """Run the signing service until SIGTERM, then drain and stop.
 
-    service.run(config)
+    With several workers SIGHUP replaces one process after the other.
+    """
+    # Loads the transport and the HSM library, which no other command needs.
+    from signer import app as service  # noqa: PLC0415
+    from signer import supervisor  # noqa: PLC0415
+
+    if workers == 1:
+        service.run(config)
+    else:
+        supervisor.run(config, workers)
+
+
+@app.command(hidden=True)
+def process(
+    *,
+    config: ConfigOption,
+    role: Annotated[str, typer.Option(help="The port: control or signing.")],
+    ready_descriptor: Annotated[int, typer.Option(help="Told when calls are taken.")],
+) -> None:
+    """Run one process of several, for the supervisor."""
+    from signer import app as service  # noqa: PLC0415 - as above
+    from signer.supervisor import READY, end_with_parent  # noqa: PLC0415
+
+    end_with_parent()
+
+    def ready() -> None:
+        os.write(ready_descriptor, READY)
+        os.close(ready_descriptor)
+
+    service.run(config, {role}, shared=role == "signing", ready=ready)

@@ -16,6 +16,8 @@ from deploy.dev.serving import Serving
 from signer.v1 import signing_service_pb2 as pb
 from signer.v1 import signing_service_pb2_grpc as rpc
 
+# A server that shuts down ends calls that it has not begun with CANCELLED.
+TRANSIENT = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 FAR_EXPIRY = 4_000_000_000
 
 
@@ -55,12 +57,12 @@ class Client:
         return self.stub.SignPayload(request, timeout=timeout)
 
     def sign_in_the_end(self, request: pb.SignPayloadRequest) -> pb.SignPayloadResponse:
-        """Repeat a request for as long as its first attempt holds its id."""
+        """Repeat a request until a server has time for it and its first attempt has ended."""
         for _ in range(100):
             try:
                 return self.sign(request)
             except grpc.RpcError as error:
-                if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                if error.code() not in TRANSIENT:
                     raise
                 time.sleep(0.1)
         raise TimeoutError(f"request {request.request_id} did not get through")

@@ -1,0 +1,5 @@
+"""``python -m signer.cli``."""
+
+from signer.cli import main
+
+main()

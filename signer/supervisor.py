@@ -1,0 +1,223 @@
+"""Several processes that are one signer: started, watched, restarted and drained.
+
+The supervisor starts one process for the control port (with publishing) and
+``workers`` for the signing port, which they share by SO_REUSEPORT. They agree
+through the ledger; the supervisor itself touches no key, no payload and no token.
+Each process is a new interpreter: a PKCS#11 module does not survive a fork.
+"""
+
+import asyncio
+import ctypes
+import itertools
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from signer import logs
+from signer.config import Config, load
+from signer.errors import ConfigError, SigngateError
+
+PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # seconds before a restart, growing while it fails
+STEADY_SECONDS = 60.0  # a process that served this long begins again with the first pause
+START_SECONDS = 60.0
+KILL_SECONDS = 10.0  # beyond the drain that is configured
+READY = b"ready"
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+_log = structlog.get_logger(__name__)
+
+
+class StartError(SigngateError):
+    """A process ended, or took too long, before it was ready; it said why itself."""
+
+
+@dataclass(slots=True)
+class Process:
+    """One process of the signer: its command line and the core that it may use."""
+
+    name: str
+    command: tuple[str, ...]
+    cpu: int | None = None
+    running: asyncio.subprocess.Process | None = field(default=None, repr=False)
+
+    async def start(self) -> None:
+        """Start it and wait until it takes calls.
+
+        Raises:
+            StartError: it does not become ready.
+        """
+        reading, writing = os.pipe()
+        with open(reading, "rb") as pipe:  # noqa: PTH123, ASYNC230 - a descriptor, not a path
+            try:
+                command = (*self.command, f"--ready-descriptor={writing}")
+                self.running = await asyncio.create_subprocess_exec(
+                    *command,
+                    pass_fds=(writing,),
+                    start_new_session=True,  # Ctrl-C is for the supervisor to pass on
+                )
+            finally:
+                os.close(writing)
+            if self.cpu is not None:
+                os.sched_setaffinity(self.running.pid, {self.cpu})
+            said = asyncio.get_running_loop().run_in_executor(None, pipe.read)
+            await asyncio.wait([said], timeout=START_SECONDS)
+            if not said.done():
+                self.signal(signal.SIGKILL)
+            if await said != READY:
+                await self.running.wait()
+                raise StartError(f"{self.name} did not start")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, if it still runs."""
+        if self.running is not None and self.running.returncode is None:
+            self.running.send_signal(number)
+
+    async def stop(self, seconds: float) -> None:
+        """Drain it, and kill it when it takes longer."""
+        self.signal(signal.SIGTERM)
+        if self.running is not None:
+            try:
+                await asyncio.wait_for(self.running.wait(), seconds)
+            except TimeoutError:
+                _log.error("killed, since it did not drain", process=self.name)
+                self.signal(signal.SIGKILL)
+                await self.running.wait()
+
+
+class Supervisor:
+    """Keeps all processes running until it is told to stop."""
+
+    def __init__(self, processes: Sequence[Process], drain_seconds: float) -> None:
+        self._processes = processes
+        self._seconds = drain_seconds + KILL_SECONDS
+        self._stopping = asyncio.Event()
+        self._reloading = asyncio.Lock()
+        self._replacing: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Start one process after the other, then watch them until ``stop``.
+
+        Raises:
+            StartError: one did not start; the others were stopped again.
+        """
+        try:
+            for process in self._processes:  # together they would race for the token's store
+                await process.start()
+                self._tasks.add(asyncio.create_task(self._watch(process)))
+            await self._stopping.wait()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*(item.stop(self._seconds) for item in self._processes))
+
+    def stop(self) -> None:
+        """Drain all processes and end ``run``."""
+        self._stopping.set()
+
+    def reload(self) -> None:
+        """Replace one process after the other, so that the others go on serving."""
+        self._tasks.add(asyncio.create_task(self._replace_all()))
+
+    async def _replace_all(self) -> None:
+        async with self._reloading:
+            for process in self._processes:
+                self._replacing.add(process.name)
+                await process.stop(self._seconds)
+                await self._restart(process)
+                self._replacing.discard(process.name)
+
+    async def _watch(self, process: Process) -> None:
+        while True:
+            began = time.monotonic()
+            running = process.running
+            assert running is not None  # noqa: S101 - it was started
+            code = await running.wait()
+            if process.name in self._replacing:
+                await asyncio.sleep(PAUSES[0])
+                continue
+            steady = time.monotonic() - began >= STEADY_SECONDS
+            _log.error("ended", process=process.name, code=code)
+            await self._restart(process, first_pause=0 if steady else PAUSES[0])
+
+    async def _restart(self, process: Process, first_pause: float = 0) -> None:
+        pauses = itertools.chain((first_pause,), PAUSES[1:], itertools.repeat(PAUSES[-1]))
+        for pause in pauses:
+            await asyncio.sleep(pause)
+            try:
+                await process.start()
+            except StartError as error:
+                _log.error("restart failed", process=process.name, error=str(error))
+            else:
+                _log.info("restarted", process=process.name)
+                return
+
+
+def run(path: Path, workers: int) -> None:
+    """Serve with ``workers`` signing processes until SIGTERM or SIGINT; SIGHUP replaces them.
+
+    Raises:
+        ConfigError: it can't start; one line says why.
+    """
+    config = load(path)
+    logs.configure(config.log.level)
+    with _reserved(config.signing.listen):
+        try:
+            asyncio.run(_run(path, config, workers))
+        except StartError:
+            sys.exit(1)  # the process itself has said why
+
+
+def _reserved(address: str) -> socket.socket:
+    """Hold an address that the workers share, so that nobody else can take it alone."""
+    host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if "[" in host else socket.AF_INET
+    where = (host.strip("[]"), int(port))
+    if where[1] == 0:
+        raise ConfigError(f"{address}: several workers need a fixed port, not 0")
+    held = socket.socket(family)
+    try:
+        # Sharing works only among those who all ask for it: so this finds everybody else.
+        socket.create_server(where, family=family, reuse_port=False).close()
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind(where)
+    except OSError as error:
+        held.close()
+        raise ConfigError(f"{address}: can't listen there: {error.strerror}") from None
+    return held
+
+
+def _processes(path: Path, workers: int) -> list[Process]:
+    base = (sys.executable, "-m", "signer.cli", "process", "--config", str(path))
+    cpus = sorted(os.sched_getaffinity(0))
+    control = Process("control", (*base, "--role=control"))
+    # One signing process a core, and pinned: else two fifths of its time are wake-ups.
+    return [
+        control,
+        *(
+            Process(f"signing-{number}", (*base, "--role=signing"), cpus[number % len(cpus)])
+            for number in range(workers)
+        ),
+    ]
+
+
+async def _run(path: Path, config: Config, workers: int) -> None:
+    supervisor = Supervisor(_processes(path, workers), config.server.drain_seconds)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, supervisor.stop)
+    loop.add_signal_handler(signal.SIGHUP, supervisor.reload)
+    await supervisor.run()
+
+
+def end_with_parent() -> None:
+    """Have the kernel drain this process when its supervisor is gone, however it went."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

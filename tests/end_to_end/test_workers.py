@@ -1,0 +1,123 @@
+"""Several processes that are one signer: shared port, restarts, rolling replacement."""
+
+import os
+import re
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from deploy.dev.environment import Environment
+from deploy.dev.serving import Serving
+from tests.end_to_end.conftest import Client, sign_request
+from tests.end_to_end.test_kills import Load, check, killed
+
+__all__ = ["killed"]  # the fixture: an installation with a wide window
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+def pids(server: Serving) -> dict[str, int]:
+    """Return the process ids of the supervisor's children by their core and role."""
+    parent = server.process.pid
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split()
+    return {
+        Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").replace("\0", " ")
+        + str(sorted(os.sched_getaffinity(int(pid)))): int(pid)
+        for pid in children
+    }
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def workers(killed: Environment, tmp_path: Path) -> Environment:
+    """A copy of the installation with fixed ports."""
+    here = killed.copy(tmp_path / "workers")
+    text = here.config.read_text(encoding="utf-8")
+    text = re.sub("127.0.0.1:0", lambda _: f"127.0.0.1:{free_port()}", text)
+    here.config.write_text(text, encoding="utf-8")
+    return here
+
+
+def test_a_worker_that_dies_is_replaced(workers: Environment) -> None:
+    """The other worker goes on, the dead one comes back, and nothing released is missing."""
+    with Serving(workers, "--workers=2") as server:
+        wait_for(lambda: len(pids(server)) == 3)
+        client = Client(workers.directory, "payments", server.signing)
+        load = Load(client, seed=3)
+        load.start()
+        before = pids(server)
+        victim = next(pid for command, pid in before.items() if "--role=signing" in command)
+        os.kill(victim, signal.SIGKILL)
+        load.stop()
+        released = load.released
+        released += [(item, client.sign_in_the_end(item)) for item in load.unanswered]
+        wait_for(lambda: len(pids(server)) == 3 and victim not in pids(server).values())
+        released.append((request := sign_request(), client.sign_in_the_end(request)))
+        client.channel.close()
+    check(released, workers.directory / "ledger.db")
+
+
+def test_a_reload_replaces_every_process(workers: Environment) -> None:
+    """After SIGHUP all processes are new, and callers were served throughout."""
+    with Serving(workers, "--workers=2") as server:
+        wait_for(lambda: len(pids(server)) == 3)
+        before = set(pids(server).values())
+        client = Client(workers.directory, "payments", server.signing)
+        server.process.send_signal(signal.SIGHUP)
+        released = []
+        while before & set(pids(server).values()) or len(pids(server)) < 3:
+            released.append((request := sign_request(), client.sign_in_the_end(request)))
+        client.channel.close()
+        assert released
+    check(released, workers.directory / "ledger.db")
+
+
+def test_a_stopped_supervisor_leaves_nothing_running(workers: Environment) -> None:
+    """SIGTERM drains all processes; so does the kernel when the supervisor is killed."""
+    server = Serving(workers, "--workers=2")
+    children = pids(server)
+    assert server.stop() == 0
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children.values()))
+    server = Serving(workers, "--workers=2")
+    children = pids(server)
+    server.process.kill()
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children.values()))
+    server.kill()
+
+
+def test_a_wrong_pin_is_one_line_with_workers_too(workers: Environment) -> None:
+    """The first process says what is wrong, and no other is tried."""
+    (workers.directory / "pin").write_text("000000", encoding="utf-8")
+    ended = workers.signgate("serve", "--config", str(workers.config), "--workers=2", check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert "the PIN is wrong" in ended.stderr
+
+
+def test_a_busy_port_is_found_before_anything_starts(workers: Environment) -> None:
+    """Somebody else's listener is not joined, nor is a port without a number shared."""
+    text = workers.config.read_text(encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        for port, expected in ((busy.getsockname()[1], "can't listen"), (0, "fixed port")):
+            changed = re.sub(r"127.0.0.1:\d+", f"127.0.0.1:{port}", text, count=1)
+            workers.config.write_text(changed, encoding="utf-8")
+            ended = workers.signgate(
+                "serve", "--config", str(workers.config), "--workers=2", check=False
+            )
+            assert ended.returncode == 1
+            assert expected in ended.stderr
