@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from policy.model import Decoded, Format
-from policy.payloads import binance, ethereum, intent, kraken
+from policy.payloads import binance, ethereum, hyperliquid, intent, kraken
 from policy.reasons import Code, PayloadError
 
 MAX_BYTES = 256 * 1024
@@ -37,6 +37,7 @@ FORMATS = registry(
     (
         binance.FORMAT,
         ethereum.FORMAT,
+        hyperliquid.FORMAT,
         intent.FORMAT,
         kraken.FORMAT,
     )
