@@ -35,6 +35,15 @@ def pids(server: Serving) -> dict[str, int]:
     }
 
 
+def running(pid: int) -> bool:
+    """Whether a process has not ended yet; one that nobody has reaped has ended."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
 def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
     """Wait until a condition holds."""
     deadline = time.monotonic() + seconds
@@ -92,11 +101,11 @@ def test_a_stopped_supervisor_leaves_nothing_running(workers: Environment) -> No
     server = Serving(workers, "--workers=2")
     children = pids(server)
     assert server.stop() == 0
-    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children.values()))
+    wait_for(lambda: not any(map(running, children.values())))
     server = Serving(workers, "--workers=2")
     children = pids(server)
     server.process.kill()
-    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children.values()))
+    wait_for(lambda: not any(map(running, children.values())))
     server.kill()
 
 
