@@ -8,7 +8,7 @@ from policy.reasons import Code, PayloadError
 
 Item = bytes | list["Item"]
 
-STRING, LONG_STRING, LIST, LONG_LIST = 0x80, 0xB7, 0xC0, 0xF7
+STRING, LIST = 0x80, 0xC0
 MAX_DEPTH = 4  # an access list's storage keys lie this deep; nothing lies deeper
 
 

@@ -19,7 +19,12 @@ def assemble(payload: bytes, signature: bytes, y_parity: int) -> bytes:
         payload: an unsigned transaction that its decoder accepted.
         signature: r || s, 64 bytes.
         y_parity: 0 or 1.
+
+    Raises:
+        ValueError: the signature or its parity is something else.
     """
+    if len(signature) != 2 * SCALAR or y_parity not in {0, 1}:
+        raise ValueError(f"a signature has {2 * SCALAR} bytes, and a parity of 0 or 1")
     r, s = (rlp.scalar(int.from_bytes(half)) for half in (signature[:SCALAR], signature[SCALAR:]))
     if payload[0] >= rlp.LIST:
         items = _items(payload)

@@ -14,6 +14,7 @@ the gas limit times the highest price.
 from dataclasses import dataclass
 
 from policy.algorithms import Algorithm, Digest
+from policy.amounts import MAX_AMOUNT
 from policy.assets import native_ref
 from policy.model import Decoded, Facts, Format, Role, Transfer
 from policy.payloads.ethereum import address, erc20, rlp
@@ -26,7 +27,7 @@ LEGACY_ITEMS, ACCESS_LIST_ITEMS, DYNAMIC_FEE_ITEMS = 9, 8, 9
 PRE_EIP_155_ITEMS = 6
 FIRST_LIST = rlp.LIST
 
-UINT64, UINT256 = 2**64 - 1, 2**256 - 1
+UINT64, UINT256 = 2**64 - 1, MAX_AMOUNT
 MAX_NONCE = 2**64 - 2  # EIP-2681
 MAX_CHAIN_ID = 2**63 - 19  # so that the v of EIP-155, 2 * chain id + 36, fits 64 bits
 STORAGE_KEY = 32
@@ -176,7 +177,7 @@ def _facts(transaction: Transaction) -> Facts:
     else:
         token = f"eip155:{transaction.chain_id}/erc20:{address.text(transaction.to)}"
         moved = Transfer(token, call.amount, call.destination, call.role)
-    fee = transaction.gas_limit * transaction.gas_price
+    fee = _fee(transaction)
     return Facts(
         action=call.action if call else NATIVE_TRANSFER,
         transfers=(moved, Transfer(native, fee, None, Role.FEE)) if fee else (moved,),
@@ -184,6 +185,14 @@ def _facts(transaction: Transaction) -> Facts:
         source=call.source if call else None,
         nonce=str(transaction.nonce),
     )
+
+
+def _fee(transaction: Transaction) -> int:
+    """Return the most that gas may cost, in base units of the chain's own coin."""
+    fee = transaction.gas_limit * transaction.gas_price
+    if fee > UINT256:  # Yellow Paper, 6.2: no balance could pay the up-front cost
+        raise _malformed("transaction.gas_limit", "at its price is above 2^256 - 1")
+    return fee
 
 
 def _call(transaction: Transaction) -> erc20.Call | None:
