@@ -22,7 +22,9 @@ CALIBRATION = Path(__file__).parent / "profiles" / "calibration.toml"
 OUT = Path(".dev/loadtest")
 FAILED, INVALID = 1, 3  # 2 is a wrong command line
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
 
 ProfileFile = Annotated[Path, typer.Argument(help="Such as loadtest/profiles/mix.toml.")]
 Address = Annotated[str, typer.Option(help="The signing port, host:port.")]

@@ -38,8 +38,10 @@ def _nines(one_in: float) -> str:
 
 def rate(report: Report) -> str:
     """Draw what was due and what ended in each second."""
-    offered = [(second.second, float(second.due)) for second in report.timeline]
-    completed = [(second.second, float(second.completed)) for second in report.timeline]
+    # A few late answers are no plunge of the rate; a queue that took seconds to drain is shown.
+    seconds = report.timeline if report.overrun_seconds > 1 else _sent(report)
+    offered = [(second.second, float(second.due)) for second in seconds]
+    completed = [(second.second, float(second.completed)) for second in seconds]
     series = [Series("offered", offered, GREY, dashed=True), Series("completed", completed, 1)]
     return _over_time(report, series, "calls/s")
 
@@ -104,5 +106,5 @@ def _unmeasured(report: Report) -> list[tuple[float, float]]:
     return [
         (second.second - 0.5, second.second + 0.5)
         for second in report.timeline
-        if not second.measured
+        if not second.measured and (second.due or report.overrun_seconds > 1)
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from loadtest import figures, metrics
 from loadtest.compare import Row
-from loadtest.report import CallStats, Report
+from loadtest.report import CallStats, Report, Step
 from loadtest.slo import Verdict
 
 STYLE = Path(__file__).with_name("page.css")
@@ -96,6 +96,7 @@ def _cards(report: Report, appendix: Appendix) -> Iterable[str]:
     if report.steps:
         yield _card("Sweep: latency at each rate", figures.sweep_latency(report))
         yield _card("Sweep: achieved rate", figures.sweep_rate(report))
+        yield _card("Sweep: steps; what follows is the last good one", _steps(report), wide=True)
     yield _card("Latency over time, by the second in which calls were due", figures.latency(report))
     yield _card("Latency by percentile", figures.percentiles(report))
     yield _card("Rate", figures.rate(report))
@@ -151,6 +152,24 @@ def _call(call: CallStats) -> list[Cell]:
         *(Cell(f"{call.latency_ms[name]:.2f}", number=True) for name in PERCENTILES),
         Cell(outcomes, style="bad" if wrong else ""),
     ]
+
+
+def _steps(report: Report) -> str:
+    titles = ("calls/s", "achieved", *(f"{name} ms" for name in PERCENTILES), "server cores")
+    header = [*(Cell(title, number=True) for title in titles), Cell("")]
+    return _table(header, map(_step, report.steps))
+
+
+def _step(step: Step) -> list[Cell]:
+    cores = "" if step.server_cores is None else f"{step.server_cores:.2f}"
+    figures_of_step = [
+        f"{step.rate:,.0f}",
+        f"{step.achieved_share:.1%}",
+        *(f"{step.latency_ms[name]:.2f}" for name in PERCENTILES),
+        cores,
+    ]
+    verdict = Cell(step.bend or "ok", style="bad" if step.bend else "good")
+    return [*(Cell(figure, number=True) for figure in figures_of_step), verdict]
 
 
 def _objectives(verdicts: Sequence[Verdict]) -> str:

@@ -1,6 +1,7 @@
 """Servers to load: a throw-away signer, or the echo server in a process of its own."""
 
 import multiprocessing
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -27,10 +28,20 @@ STOP_SECONDS = 5
 
 @contextmanager
 def signer(directory: Path) -> Iterator[Target]:
-    """Make a signer with the profiles' policy in ``directory``, emptied first, and serve."""
-    here = environment.create(directory, policy=POLICY.read_text(encoding="utf-8"), keys=KEYS)
-    with Serving(here) as server:
-        yield Target(server.signing, here.directory, (server.process.pid,))
+    """Make a signer with the profiles' policy in ``directory``, emptied first, and serve.
+
+    Raises:
+        LoadtestError: it could not be made, or did not start.
+    """
+    policy = POLICY.read_text(encoding="utf-8")
+    try:
+        server = Serving(environment.create(directory, policy=policy, keys=KEYS))
+    except subprocess.CalledProcessError as error:
+        raise LoadtestError(f"{error}: {error.stderr}") from error
+    except (OSError, RuntimeError) as error:
+        raise LoadtestError(f"no signer in {directory}: {error}") from error
+    with server:
+        yield Target(server.signing, directory, (server.process.pid,))
 
 
 @contextmanager

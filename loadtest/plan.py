@@ -71,7 +71,7 @@ def build(task: Task) -> Plan:
 
 
 def _wire(task: Task, call: Call, number: int) -> bytes:
-    requests = [_request(task, call, number, item) for item in range(call.batch)]
+    requests = [request_of(task, call, number, item) for item in range(call.batch)]
     match call.method:
         case "unary":
             return requests[0].SerializeToString()
@@ -81,7 +81,8 @@ def _wire(task: Task, call: Call, number: int) -> bytes:
             return pb.StreamSignPayloadsRequest(request=requests[0]).SerializeToString()
 
 
-def _request(task: Task, call: Call, number: int, item: int) -> pb.SignPayloadRequest:
+def request_of(task: Task, call: Call, number: int, item: int) -> pb.SignPayloadRequest:
+    """Return payload ``item`` of the run's call ``number``; no two are the same."""
     kind = KINDS[call.payload]
     return pb.SignPayloadRequest(
         name=f"keys/{call.key}",

@@ -14,7 +14,7 @@ LEFT, RIGHT, TOP, BOTTOM = 62, 14, 34, 42
 PLOT_RIGHT, PLOT_BOTTOM = WIDTH - RIGHT, HEIGHT - BOTTOM
 BAR = 30
 LEGEND_STEP = 34
-LETTER = 7.2  # the width of one, on average
+LETTER, CAPITAL = 7.2, 8.8  # their widths, on average
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def lines(plot: Plot) -> str:
 
 def bars(rows: Sequence[tuple[str, float, int]]) -> str:
     """Draw labelled horizontal bars: (label, value, the colour's number)."""
-    widest = max((len(label) for label, _, _ in rows), default=0) * LETTER + 16
+    widest = max((len(label) for label, _, _ in rows), default=0) * CAPITAL + 16
     room = WIDTH - widest - 110
     top = max((value for _, value, _ in rows), default=1) or 1
     parts = []

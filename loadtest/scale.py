@@ -28,8 +28,7 @@ class Scale:
             low, high = min(found, default=1.0), max(found, default=10.0)
             return cls(_round(low, up=False), _round(high * 1.02, up=True), start, end, log=True)
         top = max(found, default=1.0) or 1.0
-        step = _step(top)
-        return cls(0.0, math.ceil(top * 1.02 / step) * step, start, end)
+        return cls(0.0, top * 1.02, start, end)
 
     def at(self, value: float) -> float:
         """Return the pixel of a value; what lies outside is drawn on the edge."""
@@ -44,7 +43,7 @@ class Scale:
         """Return the values to label."""
         if not self.log:
             step = _step(self.high)
-            return [step * number for number in range(round(self.high / step) + 1)]
+            return [step * number for number in range(int(self.high / step) + 1)]
         first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
         digits = (1, 2, 5) if last - first <= 3 else (1,)  # noqa: PLR2004 - else too many
         ticks = (digit * 10.0**decade for decade in range(first, last + 1) for digit in digits)

@@ -28,19 +28,19 @@ class Target:
     certificates: Path
     pids: tuple[int, ...] = ()
 
-    def connect(self, client: str) -> grpc.Channel:
+    def connect(self, client: str, seconds: float = CONNECT_SECONDS) -> grpc.Channel:
         """Open a connection of its own as ``client`` and wait until TLS stands.
 
         Raises:
-            LoadtestError: a file is missing, or nobody answers in 10 seconds.
+            LoadtestError: a file is missing, or nobody answers in time.
         """
         channel = grpc.secure_channel(self.address, self._credentials(client), OPTIONS)
         try:
-            grpc.channel_ready_future(channel).result(timeout=CONNECT_SECONDS)
+            grpc.channel_ready_future(channel).result(timeout=seconds)
         except grpc.FutureTimeoutError:
             channel.close()
             raise LoadtestError(
-                f"{self.address}: no TLS connection as {client} within {CONNECT_SECONDS} s"
+                f"{self.address}: no TLS connection as {client} within {seconds:g} s"
             ) from None
         return channel
 
