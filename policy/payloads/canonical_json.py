@@ -10,6 +10,10 @@ from typing import Any, NoReturn
 from policy.reasons import Code, PayloadError
 
 MAX_INTEGER = 2**53 - 1  # RFC 7493, section 2.2: what every parser reads alike
+LONGEST_INTEGER = len(str(-MAX_INTEGER))
+# The parser recurses in C. What keeps its stack is Python's recursion limit, which any
+# library may raise; so brackets are counted first, those within strings too.
+MAX_BRACKETS = 256
 
 
 def decode(payload: bytes) -> dict[str, Any]:
@@ -19,11 +23,11 @@ def decode(payload: bytes) -> dict[str, Any]:
         PayloadError: it is not UTF-8, not JSON, not an object, has a doubled member
             at any depth, a fraction or an exponent, or is not in canonical form.
     """
+    if payload.count(b"[") + payload.count(b"{") > MAX_BRACKETS:
+        raise _malformed(f"nests too deep: more than {MAX_BRACKETS} brackets")
     try:
         document = _DECODER.decode(payload.decode())
         canonical = _ENCODER.encode(document).encode()
-    except RecursionError:
-        raise _malformed("nests too deep") from None
     except ValueError as error:  # also UnicodeError: not UTF-8, or a lone surrogate
         raise _malformed(f"is not strict JSON: {error}"[:200]) from None
     if not isinstance(document, dict):
@@ -48,8 +52,8 @@ def _utf16(pair: tuple[str, Any]) -> bytes:
 
 
 def _integer(text: str) -> int:
-    number = int(text)
-    if abs(number) > MAX_INTEGER:
+    # The length first: int() of many digits takes a time that is not linear.
+    if len(text) > LONGEST_INTEGER or abs(number := int(text)) > MAX_INTEGER:
         raise ValueError(f"a number is beyond {MAX_INTEGER}")
     return number
 

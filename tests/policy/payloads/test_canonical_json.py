@@ -1,6 +1,7 @@
 """Strict JSON: the one encoding of RFC 8785, held against an implementation nobody here wrote."""
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -115,6 +116,7 @@ REFUSED = {
     "an integer of 54 bits": (b'{"a":9007199254740992}', Code.PAYLOAD_MALFORMED),
     "a negative integer of 54 bits": (b'{"a":-9007199254740992}', Code.PAYLOAD_MALFORMED),
     "an integer of 5,000 digits": (b'{"a":%s}' % (b"9" * 5000), Code.PAYLOAD_MALFORMED),
+    "an integer of 18 digits": (b'{"a":123456789012345678}', Code.PAYLOAD_MALFORMED),
     "an integer of 200,000 digits": (b'{"a":%s}' % (b"9" * 200_000), Code.PAYLOAD_MALFORMED),
     "lists nested without end": (b'{"a":' + b"[" * 200_000, Code.PAYLOAD_MALFORMED),
     "objects nested without end": (b'{"a":' * 40_000, Code.PAYLOAD_MALFORMED),
@@ -130,3 +132,22 @@ def test_what_is_not_the_one_encoding_is_refused(name: str) -> None:
     """Each family of look-alikes is refused with its code."""
     payload, code = REFUSED[name]
     assert _refusal(payload) is code
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"":'])
+def test_nesting_is_refused_before_it_is_parsed(opening: bytes) -> None:
+    """Deep documents cannot fill the stack, even where a library lifts Python's own limit."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_000_000)
+    try:
+        assert _refusal(b'{"a":' + opening * 40_000) is Code.PAYLOAD_MALFORMED
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def test_the_deepest_document_is_read() -> None:
+    """As many brackets as are allowed nest without harm; one more is refused."""
+    inner = canonical_json.MAX_BRACKETS - 1
+    assert canonical_json.decode(b'{"a":' + b"[" * inner + b"]" * inner + b"}")
+    deeper = b'{"a":' + b"[" * (inner + 1) + b"]" * (inner + 1) + b"}"
+    assert _refusal(deeper) is Code.PAYLOAD_MALFORMED
