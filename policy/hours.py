@@ -9,10 +9,11 @@ package and not from the host, so that every replica decides alike.
 import re
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from functools import cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 _END_OF_DAY = "24:00"
 
@@ -32,7 +33,16 @@ class Hours:
         minute = local.hour * 60 + local.minute
         return self.from_minute <= minute < self.to_minute and local.weekday() in self.days
 
+    def minutes(self) -> frozenset[int]:
+        """Return every minute inside, as minutes of the week; 0 is Monday 00:00."""
+        return frozenset(
+            day * 1440 + minute
+            for day in self.days
+            for minute in range(self.from_minute, self.to_minute)
+        )
 
+
+@cache
 def parse_zone(name: str) -> ZoneInfo:
     """Return the IANA time zone.
 
@@ -60,10 +70,10 @@ def parse_days(text: str) -> frozenset[int]:
 
 def _range(part: str) -> range:
     first, dash, last = part.partition("-")
-    if first not in _DAYS or (dash and last not in _DAYS):
+    if first not in DAYS or (dash and last not in DAYS):
         raise ValueError(f'{part!r} is not a day; write days like "mon-fri" or "mon,wed"')
-    start = _DAYS.index(first)
-    stop = _DAYS.index(last) if dash else start
+    start = DAYS.index(first)
+    stop = DAYS.index(last) if dash else start
     if dash and stop <= start:
         raise ValueError(f'{part!r} runs backwards; split it like "fri-sun,mon"')
     return range(start, stop + 1)

@@ -17,6 +17,15 @@ from policy.model import Used
 _BUCKETS_A_SPAN = 1024
 
 
+def covers(longer_ms: int, shorter_ms: int) -> bool:
+    """Whether a window of one span never holds less than one of the other.
+
+    Equal spans have equal buckets. Otherwise the longer one must be longer by a
+    bucket, since that is how much longer the shorter window may keep a charge.
+    """
+    return longer_ms == shorter_ms or longer_ms >= shorter_ms + _width(shorter_ms)
+
+
 class Bucket(NamedTuple):
     """What was charged from ``first_ms`` to ``last_ms``, both included.
 
@@ -34,7 +43,7 @@ class Window:
 
     def __init__(self, span_ms: int) -> None:
         self._span = span_ms
-        self._width = max(1, span_ms // _BUCKETS_A_SPAN)
+        self._width = _width(span_ms)
         self.load(())
 
     def load(self, buckets: Iterable[Bucket]) -> None:
@@ -105,3 +114,7 @@ class Window:
     def _count(self, amount: int, requests: int) -> None:
         self._total += amount
         self._requests += requests
+
+
+def _width(span_ms: int) -> int:
+    return max(1, span_ms // _BUCKETS_A_SPAN)

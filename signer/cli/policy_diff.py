@@ -4,27 +4,41 @@ from collections.abc import Iterator
 
 import typer
 
-from policy.compare import Change, Direction, Witness, compare, is_looser
-from policy.model import Transfer
+from policy.compare import Change, Direction, Witness, compare
 from signer.cli.policy_file import File, loaded
-from signer.times import rfc3339
+from signer.cli.policy_text import asked
 
 LOOSER = 3
 _SIGNS = {Direction.LOOSER: "+", Direction.TIGHTER: "-", Direction.EQUAL: "="}
 
 
 def diff(old: File, new: File) -> None:
-    """Compare two policies, field by field; exit code 3 if something is looser.
+    """Compare two policies field by field; the exit code is 3 if something is looser.
 
-    Each line starts with + (looser), - (tighter) or = (the same in other words). What
-    cannot be proven to be tighter is looser; "e.g." is a request that the new policy
-    allows and the old one denies.
+    Each line starts with + (looser), - (tighter) or = (allows the same). What cannot
+    be proven to be tighter is looser. Below it, a request that the new policy allows
+    and the old one denies, where one was found.
     """
     changes = compare(loaded(old), loaded(new))
     for change in changes:
-        for line in _lines(change):
-            typer.echo(line)
+        typer.echo("\n".join(_lines(change)))
     looser = sum(change.direction is Direction.LOOSER for change in changes)
-    typer.echo(f"{looser} of {len(changes)} changes may allow more" if looser else "nothing looser")
-    if is_looser(changes):
+    if looser:
+        typer.echo(f"looser: {looser} of {len(changes)} changes may allow more than before")
         raise typer.Exit(LOOSER)
+    typer.echo("not looser: whatever is allowed now was allowed before")
+
+
+def _lines(change: Change) -> Iterator[str]:
+    yield f"{_SIGNS[change.direction]} {change.path}: {change.description}"
+    if change.witness is not None:
+        yield from (f"      {line}" for line in _shown(change.witness))
+
+
+def _shown(witness: Witness) -> Iterator[str]:
+    yield f"e.g. {asked(witness.ask, witness.at_ms)}"
+    if witness.approved_by:
+        yield f"approved by {', '.join(sorted(witness.approved_by))}"
+    for counter, used in sorted(witness.spent.items()):
+        held = f"{used.total} base units in {used.requests} requests"
+        yield f"when the last {counter.span_ms // 1000} s of {counter.asset} hold {held}"

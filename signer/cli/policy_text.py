@@ -1,0 +1,29 @@
+"""Requests and times in the words of whoever reads a policy."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from policy.model import Ask, Transfer
+
+
+def utc(time_ms: int) -> str:
+    """Return milliseconds since the epoch as RFC 3339."""
+    moment = datetime.fromtimestamp(time_ms // 1000, UTC).replace(tzinfo=None)
+    return moment.isoformat() + "Z"
+
+
+def asked(ask: Ask, at_ms: int) -> str:
+    """Say who asks for what, and when, on one line."""
+    moved = ", ".join(_moved(ask))
+    return f"{ask.caller} does {ask.facts.action} with {ask.key} at {utc(at_ms)}: {moved}"
+
+
+def _moved(ask: Ask) -> Iterator[str]:
+    for item in ask.facts.transfers:
+        yield f"{item.role} of {item.amount} base units of {item.asset}{_to(item)}"
+    if ask.facts.source is not None:
+        yield f"funds of {ask.facts.source}"
+
+
+def _to(item: Transfer) -> str:
+    return "" if item.destination is None else f" to {item.destination}"

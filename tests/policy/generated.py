@@ -1,0 +1,170 @@
+"""Documents, edits of them, requests and histories for properties of whole policies.
+
+The alphabets are small, so that most requests are near the edge of being allowed.
+"""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import strategies as st
+
+from policy.model import Ask, Counter, Facts, Role, Transfer, Used
+from policy.windows import Window
+
+Tree = dict[str, Any]
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+CALLERS = ["a.example", "b.example"]
+OFFICERS = ["a.example", "x.example", "y.example"]
+ASSETS = ["USD", "EUR"]
+PLACES = ["acme", "umbrella"]
+SPANS = {"60s": 60_000, "61s": 61_000, "1h": 3_600_000, "3601s": 3_601_000, "1d": 86_400_000}
+NOW = 1_795_435_200_000  # Monday 2026-11-23 12:00 UTC
+MINUTE = 60_000
+
+_amounts = st.integers(1, 8).map(str)
+
+
+def some(items: list[str]) -> st.SearchStrategy[list[str]]:
+    """At least one of the items."""
+    return st.lists(st.sampled_from(items), min_size=1, unique=True)
+
+
+_hours = st.fixed_dictionaries(
+    {
+        "tz": st.sampled_from(["UTC", "Europe/Berlin"]),
+        "days": st.sampled_from(["mon", "mon-tue", "tue"]),
+        "from": st.sampled_from(["00:00", "12:00"]),
+        "to": st.sampled_from(["12:01", "14:00"]),
+    }
+)
+_approvals = st.fixed_dictionaries(
+    {"above": _amounts, "quorum": st.integers(1, 2), "approvers": some(OFFICERS)}
+)
+_windows = st.lists(
+    st.one_of(
+        st.fixed_dictionaries({"span": st.sampled_from([*SPANS]), "total": _amounts}),
+        st.fixed_dictionaries({"span": st.sampled_from([*SPANS]), "count": st.integers(1, 3)}),
+    ),
+    min_size=1,
+    max_size=2,
+    unique_by=lambda window: window["span"],
+)
+# The fields of each table that an edit may replace, and by what.
+GRANT: dict[str, st.SearchStrategy[Any]] = {
+    "callers": some(CALLERS),
+    "assets": some(ASSETS),
+    "destinations": some(PLACES),
+    "sources": some(PLACES),
+    "hours": _hours,
+    "approval": _approvals,
+}
+REQUIRED = {"callers", "assets", "destinations"}
+LIMIT: dict[str, st.SearchStrategy[Any]] = {"per_request": _amounts, "windows": _windows}
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> Tree:
+    """A key with one or two grants and a limit on each asset."""
+    grants = [_grant(draw) | {"id": f"g{i}"} for i in range(draw(st.integers(1, 2)))]
+    limits = [
+        {"asset": asset} | {field: draw(values) for field, values in LIMIT.items()}
+        for asset in ASSETS
+    ]
+    key = {"algorithm": "ed25519", "payloads": ["intent"], "grants": grants, "limits": limits}
+    assets = {asset: {"decimals": 0} for asset in ASSETS}
+    return {"schema": 1, "assets": assets, "keys": {"k": key}}
+
+
+def _grant(draw: Draw) -> Tree:
+    optional = draw(st.sets(st.sampled_from(sorted(GRANT.keys() - REQUIRED)), max_size=2))
+    fields = sorted(REQUIRED | optional)
+    return {"action": "intent.transfer"} | {field: draw(GRANT[field]) for field in fields}
+
+
+@st.composite
+def pairs(draw: st.DrawFn) -> tuple[Tree, Tree]:
+    """A document, and the same after one to three edits."""
+    old = draw(documents())
+    new = copy.deepcopy(old)
+    for _ in range(draw(st.integers(1, 3))):
+        draw(st.sampled_from(EDITS))(draw, new["keys"]["k"])
+    return old, new
+
+
+def _edit_grant(draw: Draw, key: Tree) -> None:
+    grant = draw(st.sampled_from(key["grants"]))
+    field = draw(st.sampled_from(sorted(GRANT)))
+    if field in grant and field not in REQUIRED and draw(st.booleans()):
+        del grant[field]
+    else:
+        grant[field] = draw(GRANT[field])
+
+
+def _edit_limit(draw: Draw, key: Tree) -> None:
+    limit = draw(st.sampled_from(key["limits"]))
+    field = draw(st.sampled_from(sorted(LIMIT)))
+    limit[field] = draw(LIMIT[field])
+
+
+def _add_grant(draw: Draw, key: Tree) -> None:
+    key["grants"].append(_grant(draw) | {"id": f"n{len(key['grants'])}"})
+
+
+def _remove_grant(draw: Draw, key: Tree) -> None:
+    if len(key["grants"]) > 1:
+        key["grants"].remove(draw(st.sampled_from(key["grants"])))
+
+
+EDITS = (_edit_grant, _edit_limit, _add_grant, _remove_grant)
+
+_transfers = st.builds(
+    Transfer,
+    asset=st.sampled_from(ASSETS),
+    amount=st.integers(0, 9),
+    destination=st.sampled_from(PLACES),
+    role=st.sampled_from(Role),
+)
+asks = st.builds(
+    Ask,
+    key=st.just("k"),
+    format=st.just("intent"),
+    caller=st.sampled_from(CALLERS),
+    facts=st.builds(
+        Facts,
+        action=st.just("intent.transfer"),
+        transfers=st.lists(_transfers, min_size=1, max_size=2).map(tuple),
+        source=st.sampled_from([None, None, *PLACES]),
+    ),
+)
+approvals = st.frozensets(st.sampled_from(OFFICERS))
+times = st.sampled_from([-61 * MINUTE, 0, 90 * MINUTE, 1440 * MINUTE]).map(lambda ms: NOW + ms)
+
+
+class History:
+    """Charges of the past, kept by real windows of whatever span is asked for.
+
+    ``charges`` are (age in milliseconds, amount), each for every asset.
+    """
+
+    def __init__(self, charges: list[tuple[int, int]], now_ms: int) -> None:
+        self._charges = sorted(charges, reverse=True)
+        self._now = now_ms
+
+    def used(self, counter: Counter) -> Used:
+        """Return what a window of the counter's span would hold."""
+        window = Window(counter.span_ms)
+        for age_ms, amount in self._charges:
+            window.charge(self._now - age_ms, amount)
+        return window.used(self._now)
+
+    def __repr__(self) -> str:
+        return f"History({self._charges}, {self._now})"
+
+
+_ages = st.one_of(
+    st.sampled_from(sorted(SPANS.values())).flatmap(lambda span: st.integers(span - 60, span + 60)),
+    st.integers(0, 86_400_000),
+)
+charges = st.lists(st.tuples(_ages, st.integers(0, 6)), max_size=4)

@@ -1,0 +1,279 @@
+"""Comparing two policies: what each edit of a document is called, and what proves it."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from policy.compare import Change, Direction, Witness, compare, is_looser
+from policy.engine import decide
+from policy.rules import Policy
+
+Tree = dict[str, Any]
+Compile = Callable[[Tree], Policy]
+Edit = Callable[[Tree, str, object], None]
+Pair = Callable[[str, object, object], tuple[Policy, Policy]]
+
+GRANT = "keys.pay.grants.0"
+HOURS = {"tz": "UTC", "days": "mon-tue", "from": "08:00", "to": "18:00"}
+LONDON = HOURS | {"tz": "Europe/London"}
+OFFICERS = [f"spiffe://firm.example/officer/{name}" for name in "abcd"]
+APPROVAL = {"above": "5", "quorum": 2, "approvers": OFFICERS[:3]}
+HOUR = {"span": "1h", "total": "25", "count": 3}
+WINDOWS = "keys.pay.limits.0.windows"
+
+# The field of a grant, its value before and after, the field named, and some of the description.
+GRANTS = [
+    ("callers", ["a.example"], ["a.example", "b.example"], "callers", "adds b.example"),
+    ("destinations", ["x"], ["x", "y"], "destinations", "adds y"),
+    ("sources", None, ["y"], "sources", "adds y"),
+    ("sources", ["y"], None, "sources", "adds the key's own funds"),
+    ("assets", ["USD"], ["USD", "EUR"], "assets", "adds EUR"),
+    ("hours", HOURS, None, "hours", "is now always; it was mon 08:00-18:00, tue 08:00-18:00"),
+    ("hours", HOURS, HOURS | {"to": "18:01"}, "hours", "adds mon 18:00-18:01, tue"),
+    ("hours", HOURS, HOURS | {"days": "mon-wed"}, "hours", "adds wed 08:00-18:00"),
+    ("hours", HOURS, LONDON, "hours", "from the clock of UTC to that of Europe/London"),
+    ("approval", APPROVAL, None, "approval", "is gone; it was 2 of spiffe:"),
+    ("approval", APPROVAL, APPROVAL | {"above": "6"}, "approval.above", "is higher for USD"),
+    ("approval", APPROVAL, APPROVAL | {"quorum": 1}, "approval", "changes from 2 of"),
+    ("approval", APPROVAL, APPROVAL | {"approvers": OFFICERS}, "approval", "to 2 of"),
+    ("approval", APPROVAL, APPROVAL | {"approvers": OFFICERS[1:]}, "approval", "officer/d"),
+]
+# The same for a limit's window.
+LIMITS = [
+    ("per_request", "10", "10.01", "per_request", "rises from 10 USD to 10.01 USD"),
+    ("windows", [HOUR], [HOUR | {"total": "26"}], "windows.1h.total", "rises from 25 USD to 26"),
+    ("windows", [HOUR], [HOUR | {"count": 4}], "windows.1h.count", "from 3 requests to 4"),
+    ("windows", [HOUR], [{"span": "1h", "count": 3}], "windows.1h.total", "of 25 USD is gone"),
+    ("windows", [HOUR, {"span": "1d", "total": "30"}], [HOUR], "windows.1d.total", "30 USD is"),
+    (
+        "windows",
+        [{"span": "1d", "total": "30"}],
+        [{"span": "86399s", "total": "30"}],
+        "windows.1d.total",
+        "the bound of 30 USD is gone",
+    ),
+    # A longer window whose buckets are too wide to be sure that it holds as much.
+    (
+        "windows",
+        [{"span": "100000s", "total": "30"}],
+        [{"span": "100001s", "total": "30"}],
+        "windows.100000s.total",
+        "is gone",
+    ),
+]
+# The whole edit, and the path: tighter or equal whatever else it is.
+HARMLESS = [
+    (f"{GRANT}.id", "a", "b", {"=": ["keys.pay.grants.a", "keys.pay.grants.b"]}),
+    ("keys.pay.durable_intent", False, True, {"-": ["keys.pay.durable_intent"]}),
+    (
+        f"{GRANT}.hours",
+        HOURS,
+        HOURS | {"from": "09:00"},
+        {"-": ["keys.pay.grants.suppliers.hours"]},
+    ),
+    (f"{GRANT}.hours", None, HOURS, {"-": ["keys.pay.grants.suppliers.hours"]}),
+    (f"{GRANT}.approval", None, APPROVAL, {"-": ["keys.pay.grants.suppliers.approval"]}),
+    (
+        f"{GRANT}.approval",
+        APPROVAL,
+        APPROVAL | {"quorum": 3, "approvers": OFFICERS},
+        {"-": ["keys.pay.grants.suppliers.approval"]},
+    ),
+    (
+        f"{GRANT}.approval",
+        APPROVAL,
+        APPROVAL | {"above": "4"},
+        {"-": ["keys.pay.grants.suppliers.approval.above"]},
+    ),
+    ("keys.pay.limits.0.per_request", "3", "2", {"-": ["keys.pay.limits.USD.per_request"]}),
+    (
+        WINDOWS,
+        [HOUR],
+        [HOUR, {"span": "1d", "total": "9"}],
+        {"-": ["keys.pay.limits.USD.windows.1d.total"]},
+    ),
+    (WINDOWS, [{"span": "24h", "total": "9"}], [{"span": "1d", "total": "9"}], {}),
+    (
+        WINDOWS,
+        [HOUR],
+        [HOUR | {"span": "2h"}],
+        {"-": [f"keys.pay.limits.USD.windows.2h.{kind}" for kind in ("total", "count")]},
+    ),
+    ("keys.third", None, None, {}),
+]
+
+
+@pytest.fixture
+def pair(tree: Tree, edit: Edit, compiled: Compile) -> Pair:
+    """Compile the document twice, with one value and with another at a place."""
+    tree["keys"]["pay"]["limits"].append(
+        {"asset": "EUR", "per_request": "5", "windows": [{"span": "1h", "total": "5"}]}
+    )
+
+    def compile_both(where: str, before: object, after: object) -> tuple[Policy, Policy]:
+        trees = copy.deepcopy(tree), copy.deepcopy(tree)
+        for one, value in zip(trees, (before, after), strict=True):
+            if value is not None:
+                edit(one, where, value)
+        return compiled(trees[0]), compiled(trees[1])
+
+    return compile_both
+
+
+def _looser(old: Policy, new: Policy) -> list[Change]:
+    return [item for item in compare(old, new) if item.direction is Direction.LOOSER]
+
+
+def _proves(item: Witness | None, old: Policy, new: Policy) -> bool:
+    """Whether the new policy allows what the witness asks and the old one denies it."""
+    assert item is not None
+    before, after = (
+        decide(policy, item.ask, item, item.at_ms, item.approved_by) for policy in (old, new)
+    )
+    return after.allowed and not before.allowed
+
+
+@pytest.mark.parametrize(("field", "before", "after", "named", "text"), GRANTS)
+def test_what_a_grant_gains_is_looser(
+    field: str, before: object, after: object, named: str, text: str, pair: Pair
+) -> None:
+    """It is named with its field, and a request proves it."""
+    old, new = pair(f"{GRANT}.{field}", before, after)
+    (found,) = _looser(old, new)
+    assert found.path == f"keys.pay.grants.suppliers.{named}"
+    assert text in found.description
+    assert _proves(found.witness, old, new)
+
+
+@pytest.mark.parametrize(("field", "before", "after", "named", "text"), LIMITS)
+def test_a_bound_that_is_not_held_any_more_is_looser(
+    field: str, before: object, after: object, named: str, text: str, pair: Pair
+) -> None:
+    """It is named with its window, and a request to a brimful window proves it."""
+    old, new = pair(f"keys.pay.limits.0.{field}", before, after)
+    (found,) = _looser(old, new)
+    assert found.path == f"keys.pay.limits.USD.{named}"
+    assert text in found.description
+    # Between two spans less than a bucket apart there is no state to be sure of.
+    assert "100000s" in named or _proves(found.witness, old, new)
+
+
+@pytest.mark.parametrize(("where", "before", "after", "paths"), HARMLESS)
+def test_what_only_tightens_is_not_looser(
+    where: str, before: object, after: object, paths: dict[str, list[str]], pair: Pair
+) -> None:
+    """Every line says so; and what is equal in other words is no change of a grant."""
+    changes = compare(*pair(where, before, after))
+    assert not is_looser(changes)
+    signs = {Direction.TIGHTER: "-", Direction.EQUAL: "="}
+    found: dict[str, list[str]] = {}
+    for change in changes:
+        found.setdefault(signs[change.direction], []).append(change.path)
+    assert {sign: sorted(items) for sign, items in found.items()} == {
+        sign: sorted(items) for sign, items in paths.items()
+    }
+
+
+def test_the_same_policy_has_no_changes(tree: Tree, compiled: Compile) -> None:
+    """Comparing is silent about what is the same."""
+    assert compare(compiled(tree), compiled(tree)) == ()
+
+
+@pytest.mark.parametrize(
+    ("where", "before", "after", "path", "proven"),
+    [
+        ("keys.pay.version", 1, 2, "keys.pay.version", False),
+        ("keys.pay.algorithm", "ed25519", "ecdsa-p256", "keys.pay.algorithm", False),
+        ("keys.pay.durable_intent", True, False, "keys.pay.durable_intent", False),
+        (
+            "keys.wd.payloads",
+            ["ethereum.transaction"],
+            ["ethereum.transaction", "intent"],
+            "keys.wd.payloads",
+            True,
+        ),
+        ("keys.wd.grants.0.action", None, "erc20.approve", "keys.wd.grants.payouts.action", True),
+        ("assets.EUR.decimals", 2, 3, "keys.pay.limits.EUR", False),
+    ],
+)
+def test_what_is_set_for_a_key_counts(
+    where: str,
+    before: object,
+    after: object,
+    path: str,
+    proven: bool,  # noqa: FBT001 — a table
+    pair: Pair,
+) -> None:
+    """Another signing key, another format or an asset of another meaning is looser."""
+    old, new = pair(where, before, after)
+    found = {item.path: item for item in _looser(old, new)}
+    assert path in found
+    assert not proven or _proves(found[path].witness, old, new)
+
+
+def test_a_new_key_is_looser_and_a_removed_one_tighter(tree: Tree, compiled: Compile) -> None:
+    """A key that one policy does not know is denied by it."""
+    both = compiled(tree)
+    del tree["keys"]["pay"]
+    one = compiled(tree)
+    (gone,) = compare(both, one)
+    (new,) = compare(one, both)
+    assert (gone.path, gone.direction) == ("keys.pay", Direction.TIGHTER)
+    assert (new.path, new.direction) == ("keys.pay", Direction.LOOSER)
+    assert _proves(new.witness, one, both)
+
+
+def test_an_asset_renamed_to_lose_its_limit_is_looser(tree: Tree, compiled: Compile) -> None:
+    """A name that stands for another contract is another asset, whatever its limit says."""
+    old = compiled(tree)
+    tree["assets"]["USDC@eip155:1"]["contract"] = "0xdAC17F958D2ee523a2206206994597C13D831ec7"
+    (found,) = _looser(old, compiled(tree))
+    assert "is now eip155:1/erc20:0xdAC1" in found.description
+    assert _proves(found.witness, old, compiled(tree))
+
+
+def test_a_grant_split_in_two_is_equal(tree: Tree, compiled: Compile) -> None:
+    """Each caller's part is looked for among all old grants."""
+    grant = tree["keys"]["pay"]["grants"][0]
+    grant["callers"] = ["a.example", "b.example"]
+    old = compiled(tree)
+    parts = [grant | {"id": caller[0], "callers": [caller]} for caller in grant["callers"]]
+    tree["keys"]["pay"]["grants"] = parts
+    new = compiled(tree)
+    assert {item.direction for item in compare(old, new)} == {Direction.EQUAL}
+
+
+def test_a_new_grant_is_looser_unless_it_was_allowed(tree: Tree, compiled: Compile) -> None:
+    """It is described by who may do what; a removed one is tighter."""
+    old = compiled(tree)
+    grant = tree["keys"]["pay"]["grants"][0] | {"id": "more", "callers": ["b.example"]}
+    tree["keys"]["pay"]["grants"].append(grant)
+    new = compiled(tree)
+    (found,) = _looser(old, new)
+    assert found.description == "is a new grant: b.example may do intent.transfer with USD"
+    assert _proves(found.witness, old, new)
+    (back,) = compare(new, old)
+    assert (back.direction, back.description) == (Direction.TIGHTER, "is removed")
+
+
+def test_a_fee_without_a_limit_could_not_be_paid(tree: Tree, compiled: Compile, edit: Edit) -> None:
+    """The first limit on an asset is a loosening, and the proof pays the asset as a fee."""
+    edit(tree, "keys.pay.limits.1", {"asset": "EUR", "per_request": "1", "windows": [HOUR]})
+    new = compiled(tree)
+    edit(tree, "keys.pay.limits.1", None)
+    old = compiled(tree)
+    (found,) = _looser(old, new)
+    assert found.description == "is a new limit: EUR could not move before"
+    assert _proves(found.witness, old, new)
+    (back,) = compare(new, old)
+    assert back.direction is Direction.TIGHTER
+
+
+def test_long_lists_are_cut_short(tree: Tree, compiled: Compile, edit: Edit) -> None:
+    """A reviewer sees the first of many, and how many more there are."""
+    old = compiled(tree)
+    edit(tree, f"{GRANT}.destinations", ["acme", *(f"x{n:02}" for n in range(12))])
+    (found,) = _looser(old, compiled(tree))
+    assert found.description.endswith("x08, x09 and 2 more")
