@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from policy.model import Decoded, Format
-from policy.payloads import binance, ethereum, hyperliquid, intent, kraken
+from policy.payloads import binance, ethereum, hyperliquid, intent, kraken, solana
 from policy.reasons import Code, PayloadError
 
 MAX_BYTES = 256 * 1024
@@ -40,6 +40,7 @@ FORMATS = registry(
         hyperliquid.FORMAT,
         intent.FORMAT,
         kraken.FORMAT,
+        solana.FORMAT,
     )
 )
 
