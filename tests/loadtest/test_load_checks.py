@@ -14,6 +14,7 @@ from loadtest.profile import Call
 from loadtest.sending import Body, Failure
 from loadtest.signatures import verifier
 from loadtest.target import Target
+from policy.payloads import ethereum
 from policy.reasons import Code, Reason
 from signer.errors import RefusedError
 from signer.rpc.status import status_of
@@ -55,10 +56,15 @@ def _other_parity(response: pb.SignPayloadResponse) -> None:
 
 
 def _high_s(response: pb.SignPayloadResponse) -> None:
+    # All of it fits together but for EIP-2: only s itself tells.
     order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
     s = (order - int.from_bytes(response.signature[32:])).to_bytes(32)
+    parity = response.ethereum.y_parity ^ 1
     response.signature = response.signature[:32] + s
-    response.ethereum.s = s
+    raw = ethereum.assemble(plan.request_of(TASK, PAYOUT, 0, 0).payload, response.signature, parity)
+    response.ethereum.s, response.ethereum.y_parity = s, parity
+    response.ethereum.raw_transaction = raw
+    response.ethereum.transaction_hash = ethereum.transaction_hash(raw)
 
 
 def _set(**fields: object) -> Spoil:

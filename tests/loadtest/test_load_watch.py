@@ -75,7 +75,9 @@ def test_a_watch_sums_up_the_workers() -> None:
     """Ticks of two workers give the second's rates, percentiles and what is in flight."""
     stream = StringIO()
     cpu = Cpu([os.getpid()])
-    watch = Watch(profile_of(), time.monotonic() - 1.5, cpu, Lines(Console(file=stream, width=200)))
+    watch = Watch(
+        profile_of(seconds=2), time.monotonic() - 1.5, cpu, Lines(Console(file=stream, width=200))
+    )
     watch.pulse()
     watch.add(Tick(array("d", [0.001, 0.002]), array("d", [0.0001] * 3)))
     watch.add(Tick(array("d", [0.003]), array("d", [0.0001] * 2)))
