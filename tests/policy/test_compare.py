@@ -40,6 +40,8 @@ GRANTS = [
     ("approval", APPROVAL, APPROVAL | {"approvers": OFFICERS}, "approval", "to 2 of"),
     ("approval", APPROVAL, APPROVAL | {"approvers": OFFICERS[1:]}, "approval", "officer/d"),
 ]
+# An asset that leaves the grant can still be paid as a fee, now without the approval.
+BOTH = {"assets": ["USD", "EUR"], "approval": {"above": "1", "quorum": 1, "approvers": OFFICERS}}
 # The same for a limit's window.
 LIMITS = [
     ("per_request", "10", "10.01", "per_request", "rises from 10 USD to 10.01 USD"),
@@ -232,6 +234,17 @@ def test_an_asset_renamed_to_lose_its_limit_is_looser(tree: Tree, compiled: Comp
     (found,) = _looser(old, compiled(tree))
     assert "is now eip155:1/erc20:0xdAC1" in found.description
     assert _proves(found.witness, old, compiled(tree))
+
+
+def test_an_asset_that_loses_its_approval_is_looser(pair: Pair, tree: Tree) -> None:
+    """What a grant does not name can still be paid as a fee, and nobody has to approve it."""
+    grant = tree["keys"]["pay"]["grants"][0] | BOTH
+    old, new = pair(GRANT, grant, grant | {"assets": ["USD"]})
+    (found,) = _looser(old, new)
+    assert (found.path, found.description) == (
+        "keys.pay.grants.suppliers.approval.above",
+        "is higher for EUR",
+    )
 
 
 def test_a_grant_split_in_two_is_equal(tree: Tree, compiled: Compile) -> None:
