@@ -53,6 +53,11 @@ class Window:
         self._requests = sum(bucket.requests for bucket in self._buckets)
         self._newest = self._buckets[-1].last_ms if self._buckets else 0
 
+    @property
+    def buckets(self) -> tuple[Bucket, ...]:
+        """What the window is made of, oldest first."""
+        return tuple(self._buckets)
+
     def roll(self, now_ms: int) -> list[Bucket]:
         """Drop what has left the window and return it, oldest first."""
         oldest_kept = self._advance(now_ms) - self._span

@@ -69,11 +69,12 @@ def _reserve(tx: Transaction, request: SignRequest) -> Verdict:
         refused = _refuse(tx, request, decision, resumed=False)
         tx.put(_row(tx, request, Standing.REFUSED, refused.leaf_index))
         return refused
-    for charge in decision.charges:
+    charges = tx.windows.complete(decision.charges)
+    for charge in charges:
         tx.windows.charge(charge)
     approval = _approve(tx, request, decision, permit, resumed=False)
     row = _row(tx, request, Standing.RESERVED, approval.decision)
-    tx.put(row._replace(version=approval.version, charges=decision.charges))
+    tx.put(row._replace(version=approval.version, charges=charges))
     return Granted(approval, approval.decision, row.policy_version)
 
 

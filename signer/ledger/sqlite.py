@@ -183,12 +183,12 @@ class SqliteStore:
         )
         return [Bucket(first, last, int(total), count) for first, last, total, count in rows]
 
-    def longest_span(self, key: str, asset: str) -> Counter | None:
-        """Find the counter with the longest span that has buckets for a key and asset."""
-        (span_ms,) = self._rows(
-            "SELECT max(span_ms) FROM buckets WHERE key = ? AND asset = ?", (key, asset)
-        ).fetchone()
-        return None if span_ms is None else Counter(key, asset, span_ms)
+    def spans(self, key: str, asset: str) -> list[int]:
+        """Read the spans that have buckets for a key and asset."""
+        rows = self._rows(
+            "SELECT DISTINCT span_ms FROM buckets WHERE key = ? AND asset = ?", (key, asset)
+        )
+        return [span_ms for (span_ms,) in rows]
 
     def buckets_since(self, seq: int) -> list[tuple[Counter, Bucket]]:
         """Read the buckets that were written by transactions after ``seq``."""

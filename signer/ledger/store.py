@@ -58,8 +58,8 @@ class Store(Protocol):
     def buckets(self, counter: Counter) -> list[Bucket]:
         """Read a counter's buckets."""
 
-    def longest_span(self, key: str, asset: str) -> Counter | None:
-        """Find the counter with the longest span that has buckets for a key and asset."""
+    def spans(self, key: str, asset: str) -> list[int]:
+        """Read the spans that have buckets for a key and asset."""
 
     def buckets_since(self, seq: int) -> list[tuple[Counter, Bucket]]:
         """Read the buckets that were written by transactions after ``seq``."""

@@ -1,5 +1,7 @@
 """The rolling windows, kept in memory between transactions and written as they change."""
 
+from collections.abc import Sequence
+
 from policy.model import Charge, Counter, Used
 from policy.windows import Bucket, Window
 from signer.ledger.store import Store
@@ -15,6 +17,7 @@ class Windows:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._windows: dict[Counter, Window] = {}
+        self._spans: dict[tuple[str, str], set[int]] = {}  # in use or used once, by key and asset
         self.begin(0)
 
     def begin(self, now_ms: int) -> None:
@@ -27,14 +30,35 @@ class Windows:
         """Forget the windows that other processes wrote after ``seq``."""
         for counter, _ in self._store.buckets_since(seq):
             self._windows.pop(counter, None)
+            self._spans.pop((counter.key, counter.asset), None)
 
     def used(self, counter: Counter) -> Used:
         """Return what the counter's window holds now."""
         return self._window(counter).used(self._now)
 
+    def complete(self, charges: Sequence[Charge]) -> tuple[Charge, ...]:
+        """Add the spans that are not in force but were: a policy may bring them back.
+
+        A window that was not charged meanwhile would have forgotten what was spent.
+        """
+        completed = {charge.counter: charge for charge in charges}
+        for charge in charges:
+            for span_ms in self._known_spans(charge.counter):
+                counter = charge.counter._replace(span_ms=span_ms)
+                if counter not in completed:
+                    completed[counter] = charge._replace(counter=counter)
+        return tuple(completed.values())
+
+    def _known_spans(self, counter: Counter) -> set[int]:
+        name = counter.key, counter.asset
+        if name not in self._spans:
+            self._spans[name] = set(self._store.spans(*name))
+        return self._spans[name]
+
     def charge(self, charge: Charge) -> None:
         """Book what an allowed request adds."""
         window = self._window(charge.counter)
+        self._known_spans(charge.counter).add(charge.counter.span_ms)
         self._note(charge.counter, window.charge(self._now, charge.amount, charge.requests))
 
     def refund(self, charge: Charge, at_ms: int) -> None:
@@ -60,14 +84,15 @@ class Windows:
         return window
 
     def _inherit(self, counter: Counter) -> list[Bucket]:
-        """Start a window that a policy change brought with what its neighbour saw.
+        """Start a window with a span that is new with what its longest neighbour saw.
 
         Otherwise another span in the policy would forget what was spent. A counter
         that has only gone quiet finds nothing here that is young enough to count:
         whatever charges one window of an asset charges them all.
         """
-        neighbour = self._store.longest_span(counter.key, counter.asset)
-        inherited = self._store.buckets(neighbour) if neighbour else []
+        spans = self._known_spans(counter) - {counter.span_ms}
+        neighbour = counter._replace(span_ms=max(spans, default=0))
+        inherited = self._window(neighbour).buckets if spans else ()
         kept = [bucket for bucket in inherited if bucket.last_ms + counter.span_ms > self._now]
         for bucket in kept:
             self._note(counter, bucket)

@@ -116,6 +116,33 @@ def test_what_a_window_inherits_stays(bench: Bench, ledger: Ledger) -> None:
     assert spent(bench.open()) == 7000
 
 
+def test_a_window_that_a_policy_left_out_for_a_while(bench: Bench) -> None:
+    """A span that was not in force meanwhile still counts what was spent meanwhile."""
+    with_week = POLICY.replace('"1000" }', '"1000" }, { span = "7d", total = "150" }')
+    ledger = bench.open(with_week)
+    granted(ledger, pay(5000, id="a"))
+    ledger.activate_policy(POLICY, OFFICER)
+    granted(ledger, pay(10_000, id="b"))
+    bench.clock.now += 2 * HOUR  # the hour's window has forgotten by now
+    granted(ledger, pay(1, id="c"))
+    ledger.activate_policy(with_week, OFFICER)
+    assert code(one(ledger, pay(1, id="d"))) == "LIMIT_WINDOW_TOTAL"
+    bench.close()
+    assert code(one(bench.open(), pay(1, id="e"))) == "LIMIT_WINDOW_TOTAL"
+
+
+def test_a_refund_reaches_every_span(bench: Bench) -> None:
+    """What is given back is given back to the spans that are not in force, too."""
+    with_week = POLICY.replace('"1000" }', '"1000" }, { span = "7d", total = "100" }')
+    ledger = bench.open(with_week)
+    granted(ledger, pay(1, id="a"))
+    ledger.activate_policy(POLICY, OFFICER)
+    back = granted(ledger, pay(9000, id="b"))
+    ledger.settle([Outcome(back.approval, None, refused=True)])
+    ledger.activate_policy(with_week, OFFICER)
+    granted(ledger, pay(9999, id="c"))
+
+
 def test_a_quiet_window_inherits_nothing(bench: Bench) -> None:
     """A short window that went empty stays empty beside a longer one."""
     policy = POLICY.replace('"1000" }', '"1000" }, { span = "10s", total = "100" }')
