@@ -27,6 +27,9 @@ LEGACY_ITEMS, ACCESS_LIST_ITEMS, DYNAMIC_FEE_ITEMS = 9, 8, 9
 PRE_EIP_155_ITEMS = 6
 FIRST_LIST = rlp.LIST
 
+# Every call that is read has at most 100 bytes of data; the rest is an access list, here of
+# up to 470 keys. Hostile RLP costs a microsecond a byte, so more of it is not read.
+MAX_BYTES = 16 * 1024
 UINT64, UINT256 = 2**64 - 1, MAX_AMOUNT
 MAX_NONCE = 2**64 - 2  # EIP-2681
 MAX_CHAIN_ID = 2**63 - 19  # so that the v of EIP-155, 2 * chain id + 36, fits 64 bits
@@ -59,6 +62,9 @@ def parse(payload: bytes) -> Transaction:
     """Read the fields; raises as ``decode`` does."""
     if not payload:
         raise _malformed("transaction", "is empty")
+    if len(payload) > MAX_BYTES:
+        detail = f"{len(payload)} bytes; at most {MAX_BYTES} are taken"
+        raise PayloadError(Code.PAYLOAD_TOO_LARGE, "transaction", detail)
     kind = payload[0]
     if kind >= FIRST_LIST:
         return _legacy(_items(payload))

@@ -184,8 +184,12 @@ PAYLOADS: Mapping[str, tuple[bytes, Code]] = {
     "a type twice": (b"\2" + dynamic_fee(), MALFORMED),
     "two transactions": (legacy() + legacy(), MALFORMED),
     "a list within a list, without end": (b"\xc1" * 4000, MALFORMED),
-    "a long list that holds nothing": (b"\xfa\3\xff\xff" + b"\xc0" * 65_535, MALFORMED),
-    "many items": (rlp.encode([b""] * 60_000), MALFORMED),
+    "a list of empty lists": (rlp.encode([[]] * 16_000), MALFORMED),
+    "many items": (rlp.encode([b""] * 16_000), MALFORMED),
+    "as large as is read": (legacy(data=b"\1" * 16_335), UNSUPPORTED),
+    "a byte larger": (legacy(data=b"\1" * 16_336), Code.PAYLOAD_TOO_LARGE),
+    "a quarter of a megabyte": (dynamic_fee(data=bytes(260_000)), Code.PAYLOAD_TOO_LARGE),
+    "a megabyte": (dynamic_fee(data=bytes(10**6)), Code.PAYLOAD_TOO_LARGE),
 }
 
 

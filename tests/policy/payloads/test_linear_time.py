@@ -1,0 +1,71 @@
+"""The worst payloads cost time in proportion to their size."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+
+from policy.payloads import MAX_BYTES, decode
+from policy.payloads.ethereum import rlp, transaction
+from policy.reasons import PayloadError
+from tests.policy.payloads.examples import USDC, dynamic_fee, intent
+
+LARGEST = {"intent": MAX_BYTES, "ethereum.transaction": transaction.MAX_BYTES}
+# Sixteen times the size may cost sixteen times the time, and twice that on a noisy machine;
+# what is quadratic costs 256 times as much.
+MOST = 64
+
+
+def _keys(size: int) -> bytes:
+    return dynamic_fee(access_list=[[USDC, [b"\1" * 32] * (size // 34)]])
+
+
+def _entries(size: int) -> bytes:
+    entries: list[rlp.Item] = [[USDC, []]] * (size // 24)
+    return dynamic_fee(access_list=entries)
+
+
+def _members(size: int) -> bytes:
+    return b"{" + b",".join(b'"%06d":1' % at for at in range(size // 11)) + b"}"
+
+
+WORST: dict[str, tuple[str, Callable[[int], bytes]]] = {
+    "RLP: empty items": ("ethereum.transaction", lambda size: rlp.encode([b""] * size)),
+    "RLP: empty lists": ("ethereum.transaction", lambda size: rlp.encode([[]] * size)),
+    "RLP: a long string": ("ethereum.transaction", lambda size: dynamic_fee(data=b"\1" * size)),
+    "RLP: a long number": ("ethereum.transaction", lambda size: dynamic_fee(value=b"\1" * size)),
+    "RLP: many storage keys": ("ethereum.transaction", _keys),
+    "RLP: many entries": ("ethereum.transaction", _entries),
+    "JSON: a long string": ("intent", lambda size: intent(nonce="n" * size)),
+    "JSON: a long escape": ("intent", lambda size: intent(nonce="\n" * (size // 2))),
+    "JSON: many members": ("intent", _members),
+    "JSON: spaces": ("intent", lambda size: b" " * size + intent()),
+    "JSON: brackets": ("intent", lambda size: b"[" * size),
+    "JSON: digits": ("intent", lambda size: intent(expiry=1)[:-1] + b"9" * size),
+    "JSON: a long number": ("intent", lambda size: b'{"a":' + b"9" * size + b"}"),
+    "JSON: many numbers": ("intent", lambda size: b'{"a":[' + b"9999," * (size // 5)),
+    "JSON: a member's long name": ("intent", lambda size: intent(**{"n" * size: 1})),
+}
+
+
+def _seconds(tag: str, payload: bytes) -> float:
+    """Return the least time of five: noise only adds."""
+    times = []
+    for _ in range(5):
+        start = time.process_time()
+        with suppress(PayloadError):
+            decode(tag, payload)
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+@pytest.mark.parametrize("name", WORST)
+def test_time_grows_with_size_alone(name: str) -> None:
+    """Sixteen times the bytes never cost more than a multiple of sixteen times the time."""
+    tag, build = WORST[name]
+    size = LARGEST[tag] - 1024  # room for what stands around the part that grows
+    small, large = build(size // 16), build(size)
+    assert len(large) <= LARGEST[tag]
+    floor = 0.0002  # below this a clock tells nothing
+    assert _seconds(tag, large) <= MOST * max(_seconds(tag, small), floor)
