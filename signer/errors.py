@@ -22,6 +22,7 @@ class Code(StrEnum):
     NO_CHECKPOINT = "NO_CHECKPOINT"
     TOO_MANY_STREAMS = "TOO_MANY_STREAMS"
     HSM_UNAVAILABLE = "HSM_UNAVAILABLE"
+    HSM_OVERLOADED = "HSM_OVERLOADED"
     HSM_REFUSED = "HSM_REFUSED"
     SIGNATURE_INVALID = "SIGNATURE_INVALID"
     OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
@@ -134,6 +135,12 @@ class HsmUnavailableError(HsmError):
     """No session could be had: nothing reached the token, so nothing is spent."""
 
     certain = True
+
+
+class HsmOverloadedError(HsmUnavailableError):
+    """The token is busy for longer than this request may wait: try again later."""
+
+    code = Code.HSM_OVERLOADED
 
 
 class HsmRefusedError(HsmError):

@@ -9,14 +9,23 @@ import ctypes
 from pathlib import Path
 from typing import Final
 
+from signer.hsm.errors import Ckr, TokenError
+
 CKF_OS_LOCKING_OK: Final = 0x2
 CKU_USER: Final = 1
+CKS_USER_FUNCTIONS: Final = (1, 3)  # read-only and read-write, logged in as the user
 
 # Places in CK_FUNCTION_LIST (PKCS#11 v2.40, section 3.6), after its version.
 _INITIALIZE: Final = 0
 _FINALIZE: Final = 1
+_GET_SESSION_INFO: Final = 15
 _LOGIN: Final = 18
+_SIGN_INIT: Final = 42
+_SIGN: Final = 43
 _FUNCTIONS: Final = 68
+
+# Room for the longest signature there is: RSA of 8,192 bits.
+SIGNATURE_ROOM: Final = 1024
 
 
 class _FunctionList(ctypes.Structure):
@@ -34,6 +43,39 @@ class _InitializeArgs(ctypes.Structure):
     )
 
 
+class _SessionInfo(ctypes.Structure):
+    _fields_ = (
+        ("slot", ctypes.c_ulong),
+        ("state", ctypes.c_ulong),
+        ("flags", ctypes.c_ulong),
+        ("device_error", ctypes.c_ulong),
+    )
+
+
+class _Mechanism(ctypes.Structure):
+    _fields_ = (
+        ("mechanism", ctypes.c_ulong),
+        ("parameter", ctypes.c_void_p),
+        ("parameter_size", ctypes.c_ulong),
+    )
+
+
+class CkMechanism:
+    """A CK_MECHANISM that is ready to be passed; nobody changes it, so threads share it.
+
+    Args:
+        mechanism: the CKM_ number.
+        parameters: the fields of a parameter struct of CK_ULONGs, such as
+            CK_RSA_PKCS_PSS_PARAMS (PKCS#11 v3.0, section 2.1.9).
+    """
+
+    def __init__(self, mechanism: int, parameters: tuple[int, ...] = ()) -> None:
+        self._fields = (ctypes.c_ulong * len(parameters))(*parameters)
+        parameter = ctypes.addressof(self._fields) if parameters else None
+        self._struct = _Mechanism(mechanism, parameter, ctypes.sizeof(self._fields))
+        self.address = ctypes.addressof(self._struct)
+
+
 class Cryptoki:
     """A module's functions, by ctypes."""
 
@@ -46,6 +88,21 @@ class Cryptoki:
         login = ctypes.CFUNCTYPE(
             ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_char_p, ctypes.c_ulong
         )
+        info = ctypes.CFUNCTYPE(ctypes.c_ulong, ctypes.c_ulong, ctypes.POINTER(_SessionInfo))
+        sign_init = ctypes.CFUNCTYPE(
+            ctypes.c_ulong, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong
+        )
+        sign = ctypes.CFUNCTYPE(
+            ctypes.c_ulong,
+            ctypes.c_ulong,
+            ctypes.c_char_p,
+            ctypes.c_ulong,
+            ctypes.c_void_p,
+            ctypes.c_void_p,
+        )
+        self._session_info = info(functions[_GET_SESSION_INFO])
+        self._sign_init = sign_init(functions[_SIGN_INIT])
+        self._sign = sign(functions[_SIGN])
         self._initialize = one_pointer(functions[_INITIALIZE])
         self._finalize = one_pointer(functions[_FINALIZE])
         self._login = login(functions[_LOGIN])
@@ -62,3 +119,56 @@ class Cryptoki:
     def login(self, session: int, pin: bytes) -> int:
         """Call ``C_Login`` as the user on an open session's handle; returns its code."""
         return int(self._login(session, CKU_USER, pin, len(pin)))
+
+    def ping(self, session: int) -> int:
+        """Call ``C_GetSessionInfo``, which keeps a link alive; returns its code."""
+        return int(self._session_info(session, ctypes.byref(_SessionInfo())))
+
+    def is_logged_in(self, session: int) -> bool:
+        """Tell whether a session is there and logged in as the user."""
+        info = _SessionInfo()
+        code = self._session_info(session, ctypes.byref(info))
+        return code == Ckr.OK and info.state in CKS_USER_FUNCTIONS
+
+    def sign_init(self, session: int, mechanism: CkMechanism, key: int) -> int:
+        """Call ``C_SignInit``; returns its code."""
+        return int(self._sign_init(session, mechanism.address, key))
+
+    def sign(self, session: int, data: bytes, signature: int, size: int) -> int:
+        """Call ``C_Sign``; returns its code.
+
+        Args:
+            session: the session's handle.
+            data: what to sign.
+            signature: the address of the buffer for the signature.
+            size: the address of its CK_ULONG size, which becomes the signature's.
+        """
+        return int(self._sign(session, data, len(data), signature, size))
+
+
+class SignBuffer:
+    """A session's room for signatures, made once: then signing is two calls, no size query."""
+
+    def __init__(self, cryptoki: Cryptoki, session: int) -> None:
+        self._cryptoki = cryptoki
+        self._session = session
+        self._buffer = ctypes.create_string_buffer(SIGNATURE_ROOM)
+        self._size = ctypes.c_ulong()
+        self._buffer_address = ctypes.addressof(self._buffer)
+        self._size_address = ctypes.addressof(self._size)
+
+    def sign(self, mechanism: CkMechanism, key: int, data: bytes) -> bytes:
+        """Sign ``data`` as it is with the key of a handle.
+
+        Raises:
+            TokenError: as the token says.
+        """
+        code = self._cryptoki.sign_init(self._session, mechanism, key)
+        if code:
+            raise TokenError(code, began=False)
+        self._size.value = SIGNATURE_ROOM
+        code = self._cryptoki.sign(self._session, data, self._buffer_address, self._size_address)
+        size = self._size.value
+        if code or size > SIGNATURE_ROOM:
+            raise TokenError(code or Ckr.GENERAL_ERROR, began=True)
+        return ctypes.string_at(self._buffer_address, size)

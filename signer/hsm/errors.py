@@ -1,13 +1,14 @@
 """What each PKCS#11 return code means for a signature: one table, by number.
 
-A code is in the table only where PKCS#11 v3.0, section 5.1, says that the
-function did not run. Any other code, also a vendor's, leaves the outcome
-unknown, so that a limit over-counts and never under-counts.
+A code is certain only where PKCS#11 v3.0, section 5.1, says that the function did
+not run. Any other code, also a vendor's, leaves the outcome unknown, so that a
+limit over-counts and never under-counts.
 """
 
 import re
 from collections.abc import Mapping
-from enum import IntEnum
+from dataclasses import dataclass
+from enum import Enum, IntEnum, auto
 from typing import Final
 
 from pkcs11 import exceptions
@@ -64,30 +65,106 @@ class Ckr(IntEnum):
     FUNCTION_REJECTED = 0x200
 
 
-# OPERATION_NOT_INITIALIZED is left out on purpose: a remoting layer that sends
-# C_Sign twice gives it for a signature that was made. SESSION_CLOSED and
-# DEVICE_REMOVED happen while a function runs.
-EFFECTS: Final[Mapping[int, type[HsmError]]] = {
-    Ckr.DATA_INVALID: HsmRefusedError,
-    Ckr.DATA_LEN_RANGE: HsmRefusedError,
-    Ckr.FUNCTION_NOT_SUPPORTED: HsmRefusedError,
-    Ckr.FUNCTION_REJECTED: HsmRefusedError,
-    Ckr.KEY_FUNCTION_NOT_PERMITTED: HsmRefusedError,
-    Ckr.KEY_SIZE_RANGE: HsmRefusedError,
-    Ckr.KEY_TYPE_INCONSISTENT: HsmRefusedError,
-    Ckr.MECHANISM_INVALID: HsmRefusedError,
-    Ckr.MECHANISM_PARAM_INVALID: HsmRefusedError,
-    # The caller may try again: another session, login or token will do.
-    Ckr.CRYPTOKI_NOT_INITIALIZED: HsmUnavailableError,
-    Ckr.KEY_HANDLE_INVALID: HsmUnavailableError,
-    Ckr.OBJECT_HANDLE_INVALID: HsmUnavailableError,
-    Ckr.OPERATION_ACTIVE: HsmUnavailableError,
-    Ckr.SESSION_COUNT: HsmUnavailableError,
-    Ckr.SESSION_HANDLE_INVALID: HsmUnavailableError,
-    Ckr.TOKEN_NOT_PRESENT: HsmUnavailableError,
-    Ckr.TOKEN_NOT_RECOGNIZED: HsmUnavailableError,
-    Ckr.USER_NOT_LOGGED_IN: HsmUnavailableError,
+class Action(Enum):
+    """What the pool does after a return code, beside replacing the session."""
+
+    REFUSE = auto()  # the caller's or the policy's error: another try would end the same
+    REPLACE = auto()  # another session will do
+    REBIND = auto()  # handles or the login are gone: next generation
+    FATAL = auto()  # the PIN is refused: never tried again
+    BACK_OFF = auto()  # fewer in flight: pause before the next session
+    SUSPECT = auto()  # too many of the last operations: the slot is down
+    DOWN = auto()  # the slot is down now
+    REINITIALIZE = auto()  # the same; the module lost its state, perhaps for this process
+    UNKNOWN = auto()  # like SUSPECT; if it stays, perhaps only a restart helps
+
+
+# One more try, on another session or slot. Signing the same message again is safe:
+# one signature at most is released.
+RETRIED: Final = frozenset(
+    {
+        Action.REPLACE,
+        Action.REBIND,
+        Action.SUSPECT,
+        Action.DOWN,
+        Action.REINITIALIZE,
+        Action.UNKNOWN,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a return code of ``C_Sign`` means.
+
+    ``effect`` is the error when no try is left.
+    """
+
+    effect: type[HsmError]
+    action: Action
+
+
+_REFUSED: Final = Rule(HsmRefusedError, Action.REFUSE)
+_UNKNOWN: Final = Rule(OutcomeUnknownError, Action.UNKNOWN)
+
+RULES: Final[Mapping[int, Rule]] = {
+    Ckr.DATA_INVALID: _REFUSED,
+    Ckr.DATA_LEN_RANGE: _REFUSED,
+    Ckr.FUNCTION_NOT_SUPPORTED: _REFUSED,
+    Ckr.FUNCTION_REJECTED: _REFUSED,
+    Ckr.KEY_FUNCTION_NOT_PERMITTED: _REFUSED,
+    Ckr.KEY_SIZE_RANGE: _REFUSED,
+    Ckr.KEY_TYPE_INCONSISTENT: _REFUSED,
+    Ckr.MECHANISM_INVALID: _REFUSED,
+    Ckr.MECHANISM_PARAM_INVALID: _REFUSED,
+    Ckr.OPERATION_ACTIVE: Rule(HsmUnavailableError, Action.REPLACE),
+    Ckr.SESSION_HANDLE_INVALID: Rule(HsmUnavailableError, Action.REPLACE),
+    # The link may have gone while the function ran.
+    Ckr.SESSION_CLOSED: Rule(OutcomeUnknownError, Action.REPLACE),
+    # A remoting layer that sends C_Sign twice gives it for a signature that was made.
+    Ckr.OPERATION_NOT_INITIALIZED: Rule(OutcomeUnknownError, Action.REPLACE),
+    Ckr.KEY_HANDLE_INVALID: Rule(HsmUnavailableError, Action.REBIND),
+    Ckr.OBJECT_HANDLE_INVALID: Rule(HsmUnavailableError, Action.REBIND),
+    Ckr.USER_NOT_LOGGED_IN: Rule(HsmUnavailableError, Action.REBIND),
+    Ckr.PIN_INCORRECT: Rule(HsmUnavailableError, Action.FATAL),
+    Ckr.PIN_LOCKED: Rule(HsmUnavailableError, Action.FATAL),
+    Ckr.FUNCTION_FAILED: Rule(OutcomeUnknownError, Action.BACK_OFF),
+    Ckr.DEVICE_MEMORY: Rule(OutcomeUnknownError, Action.BACK_OFF),
+    Ckr.HOST_MEMORY: Rule(OutcomeUnknownError, Action.BACK_OFF),
+    Ckr.SESSION_COUNT: Rule(HsmUnavailableError, Action.BACK_OFF),
+    Ckr.DEVICE_ERROR: Rule(OutcomeUnknownError, Action.SUSPECT),
+    Ckr.GENERAL_ERROR: Rule(OutcomeUnknownError, Action.SUSPECT),
+    Ckr.DEVICE_REMOVED: Rule(OutcomeUnknownError, Action.DOWN),
+    Ckr.TOKEN_NOT_PRESENT: Rule(HsmUnavailableError, Action.DOWN),
+    Ckr.TOKEN_NOT_RECOGNIZED: Rule(HsmUnavailableError, Action.DOWN),
+    Ckr.CRYPTOKI_NOT_INITIALIZED: Rule(HsmUnavailableError, Action.REINITIALIZE),
 }
+
+
+class TokenError(Exception):
+    """A function of the token did not answer CKR_OK.
+
+    ``began`` says whether ``C_Sign`` was entered: before that there is no signature,
+    whatever the code.
+    """
+
+    def __init__(self, code: int, *, began: bool) -> None:
+        super().__init__(describe(code))
+        self.code = code
+        self.began = began
+
+    @property
+    def action(self) -> Action:
+        """What the pool does about it."""
+        return RULES.get(self.code, _UNKNOWN).action
+
+    def for_caller(self) -> HsmError:
+        """Return what the caller of a signature is told when no try is left."""
+        effect = RULES.get(self.code, _UNKNOWN).effect
+        if not self.began and not effect.certain:
+            effect = HsmUnavailableError
+        return effect(f"the token answered {describe(self.code)}")
+
 
 _UNMAPPED: Final = re.compile(r"Unmapped error code (0x[0-9a-f]+)")
 _SPELLED_OTHERWISE: Final[Mapping[type[PKCS11Error], Ckr]] = {
@@ -102,11 +179,6 @@ def describe(code: int) -> str:
         return f"CKR_{Ckr(code).name}"
     except ValueError:
         return f"CKR 0x{code:08x}"
-
-
-def signing_error(code: int) -> HsmError:
-    """Return the error for a signing call that ended with ``code``."""
-    return EFFECTS.get(code, OutcomeUnknownError)(f"the token answered {describe(code)}")
 
 
 def code_of(error: PKCS11Error) -> int:

@@ -6,22 +6,23 @@ not modifiable, and may do nothing but sign.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pkcs11
 from pkcs11 import Attribute, KeyType, ObjectClass
 from pkcs11.constants import MechanismFlag
 from pkcs11.exceptions import PKCS11Error
+from pkcs11.types import SignMixin
 
 from policy.algorithms import Algorithm
 from signer.errors import ConfigError
 from signer.hsm import catalogue
 from signer.hsm.catalogue import CURVES, KNOWN_ANSWER_MESSAGE, Template
 from signer.hsm.errors import code_of, describe
+from signer.hsm.handles import close
 from signer.hsm.mechanisms import MAC_SIZES, SCHEMES
 from signer.hsm.names import KeyVersion
 from signer.hsm.public_key import RSA_ALGORITHMS, RSA_BITS, PublicKey
-from signer.hsm.session import close, sign
 from signer.hsm.token import Token
 
 MIN_SECRET_SIZE: Final = 16  # bytes
@@ -187,7 +188,9 @@ def _generate_pair(
 def _record_known_answer(
     session: pkcs11.Session, name: KeyVersion, algorithm: Algorithm, key: pkcs11.Object
 ) -> None:
-    answer = sign(key, SCHEMES[algorithm], KNOWN_ANSWER_MESSAGE)
+    answer = cast("SignMixin", key).sign(
+        KNOWN_ANSWER_MESSAGE, mechanism=SCHEMES[algorithm].mechanism
+    )
     session.create_object(
         {
             **catalogue.known_answer_template(name),

@@ -7,7 +7,7 @@ need the message itself: tokens differ in which hashing mechanisms they have
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from pkcs11 import MGF, Mechanism
@@ -15,6 +15,7 @@ from pkcs11 import MGF, Mechanism
 from policy.algorithms import Algorithm, Digest
 from policy.keccak import keccak256
 from signer.errors import HsmRefusedError
+from signer.hsm.cryptoki import CkMechanism
 
 # RFC 8017, section 9.2, note 1: what precedes the hash in a DigestInfo for SHA-256.
 _SHA256_DIGEST_INFO: Final = bytes.fromhex("3031300d060960864801650304020105000420")
@@ -53,7 +54,8 @@ class Scheme:
 
     ``hashes`` gives for each digest the function from the message to the token's
     input; a digest that is not there is refused. ``input_size`` is that input's
-    exact length in bytes, None where any is right.
+    exact length in bytes, None where any is right. ``prepared`` is the mechanism
+    as ``C_SignInit`` takes it.
     """
 
     mechanism: Mechanism
@@ -61,6 +63,11 @@ class Scheme:
     input_size: int | None = None
     parameters: tuple[Mechanism, MGF, int] | None = None
     normalise: Callable[[bytes], bytes] = _as_is
+    prepared: CkMechanism = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        parameters = tuple(int(parameter) for parameter in self.parameters or ())
+        object.__setattr__(self, "prepared", CkMechanism(int(self.mechanism), parameters))
 
     def token_input(self, message: bytes, digest: Digest) -> bytes:
         """Return what the token must be given to sign ``message``.

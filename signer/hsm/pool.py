@@ -1,33 +1,98 @@
-"""The pool: keys that are ready to sign, and the only way to a signature."""
+"""The pool: keys that are ready to sign, and the only way to a signature.
 
+A caller leaves a job at the desk and waits; the thread of a session takes it and
+calls the token; the caller verifies what comes back. The hand-over costs about
+90 µs of latency against a call in the caller's thread (P-256 on SoftHSM: 200 µs
+for 105 µs), and with four callers none of the rate (14,100 of 15,800 a second). A
+call that never returns then takes a thread of the pool with it and not its caller.
+"""
+
+import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from pkcs11.constants import MechanismFlag
 from pkcs11.exceptions import PKCS11Error
 
 from policy.algorithms import Algorithm
 from signer.approval import Approval
-from signer.errors import ConfigError, HsmRefusedError, HsmUnavailableError, SignatureInvalidError
-from signer.hsm import catalogue
+from signer.errors import (
+    ConfigError,
+    HsmError,
+    HsmRefusedError,
+    HsmUnavailableError,
+    SignatureInvalidError,
+)
 from signer.hsm.catalogue import Entry
-from signer.hsm.errors import code_of, describe, signing_error
-from signer.hsm.mechanisms import SCHEMES, Scheme
+from signer.hsm.desk import Desk
+from signer.hsm.errors import TokenError, code_of, describe
+from signer.hsm.health import SessionState, SlotState
+from signer.hsm.job import Job, Way
+from signer.hsm.line import Priority
+from signer.hsm.mechanisms import SCHEMES
 from signer.hsm.names import KeyVersion
 from signer.hsm.public_key import PublicKey
-from signer.hsm.session import BoundSession, close
-from signer.hsm.sessions import Sessions
+from signer.hsm.session import BoundSession
+from signer.hsm.slot import Slot
 from signer.hsm.token import Token
-from signer.hsm.verify import Verifier, verifier
+from signer.hsm.verify import verifier
+from signer.hsm.worker import Worker
+
+CLOSE_SECONDS = 2.0
+
+
+class Observer(Protocol):
+    """What the pool tells whoever counts; called in the callers' and the pool's threads."""
+
+    def signed(self, key: str, slot: str, *, queued: float, served: float, total: float) -> None:
+        """Take the times of one signature, in seconds."""
+
+    def failed(self, slot: str, code: str) -> None:
+        """Take a return code that was no success."""
+
+
+class Silent:
+    """Counts nothing."""
+
+    def signed(self, key: str, slot: str, *, queued: float, served: float, total: float) -> None:
+        """Drop it."""
+
+    def failed(self, slot: str, code: str) -> None:
+        """Drop it."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """How to sign with one key version by one algorithm."""
+class Limits:
+    """What the pool holds itself to.
 
-    name: KeyVersion
-    scheme: Scheme
-    verify: Verifier
+    Attributes:
+        queue: how many requests of each class may wait; None for four a session.
+        stuck_seconds: how long one call of the token may take.
+        keepalive_seconds: how long a session may be idle before a firewall or the
+            token may drop it.
+        restart_seconds: how long a slot whose module lost its state may be down
+            before the pool asks for a restart of the process.
+        bulk_keys: keys whose requests let those of the others go first.
+    """
+
+    queue: int | None = None
+    stuck_seconds: float = 10.0
+    keepalive_seconds: float = 20.0
+    restart_seconds: float = 30.0
+    bulk_keys: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class SlotStatus:
+    """How a slot is: its state, how many sessions are in each state, what failed last."""
+
+    label: str
+    state: SlotState
+    sessions: Mapping[SessionState, int]
+    generation: int
+    last_error: str
 
 
 class Pool:
@@ -36,33 +101,43 @@ class Pool:
     It serves the key versions that are on the token when it starts.
 
     Args:
-        token: where the keys are; it stays the caller's to close, after the pool.
-        sessions: how many operations may be under way at once.
+        tokens: where the keys are; each must hold all of them. They stay the caller's to
+            close, after the pool. One that is not available yet is tried again.
+        sessions: how many operations may be under way at once on each token.
         redeem: uses an approval up, or raises ``ApprovalInvalidError``.
+        limits: see there.
+        observer: is told of every signature and failure.
 
     Raises:
         ConfigError: a key on the token cannot be served; the message names it.
-        HsmUnavailableError: the token does not open a session.
+        HsmUnavailableError: no token opens a session.
     """
 
-    def __init__(self, token: Token, *, sessions: int, redeem: Callable[[Approval], None]) -> None:
-        self._token = token
+    def __init__(
+        self,
+        *tokens: Token,
+        sessions: int,
+        redeem: Callable[[Approval], None],
+        limits: Limits = Limits(),
+        observer: Observer = Silent(),  # noqa: B008 - has no state
+    ) -> None:
         self._redeem = redeem
-        try:
-            self._entries = _served(token)
-            self._sessions = Sessions(self._bound_session, sessions)
-        except PKCS11Error as error:
-            message = f"token {token.label!r}: {describe(code_of(error))}"
-            raise HsmUnavailableError(message) from error
-        self._ways = _ways(self._entries)
+        self._limits = limits
+        self._observer = observer
+        self._stopping = threading.Event()
+        self._desk = Desk(limits.queue or 4 * sessions * len(tokens))
+        self._slots = [Slot(token, self._slot_changed, self._has_ready) for token in tokens]
+        self._workers = [self._worker(slot) for slot in self._slots for _ in range(sessions)]
+        self._entries = self._agreed()
+        self._start()
+        self._ways = _ways(self._entries, limits.bulk_keys)
 
     def sign(self, approval: Approval, deadline: float) -> bytes:
         """Sign exactly what was approved; the signature is verified before it leaves.
 
         Args:
             approval: outstanding; it is used up whatever comes of it.
-            deadline: how long to wait for a session, in seconds of ``time.monotonic``.
-                An operation that has begun is waited for.
+            deadline: how long to wait, in seconds of ``time.monotonic``.
 
         Returns:
             r || s for ECDSA (64 bytes, low-S on secp256k1), the plain octets for
@@ -72,19 +147,26 @@ class Pool:
             ApprovalInvalidError: forged, or used before.
             HsmRefusedError: no such key, algorithm or digest, or the token refuses.
             HsmUnavailableError: no session in time; nothing was signed.
+            HsmOverloadedError: too many wait; nothing was signed.
             SignatureInvalidError: what the token gave does not verify.
             OutcomeUnknownError: the token may have signed.
         """
         self._redeem(approval)
         way = self._way(approval)
         data = way.scheme.token_input(approval.message, approval.digest)
-        session = self._sessions.take(deadline)
-        try:
-            signature = _signature(session, way, data, approval)
-        except BaseException:
-            self._sessions.retire(session)
-            raise
-        self._sessions.give_back(session)
+        way.scheme.check_input(data)
+        now = time.monotonic()
+        if now >= deadline:
+            raise HsmUnavailableError("no time is left")
+        job = Job(way, data, deadline, now)
+        self._desk.submit(job)
+        signature = way.scheme.normalise(self._answer(job))
+        if not way.verify(approval.message, approval.digest, signature):
+            job.condemn()
+            raise SignatureInvalidError(
+                f"{way.name}: the token gave a signature that does not verify"
+            )
+        self._report(job)
         return signature
 
     def public_key(self, key: str, version: int) -> PublicKey:
@@ -106,50 +188,159 @@ class Pool:
         """Return the key versions that can sign, in order."""
         return tuple(sorted(self._entries))
 
+    def status(self) -> list[SlotStatus]:
+        """Describe every slot, for metrics and health."""
+        return [self._status(slot, time.monotonic()) for slot in self._slots]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether any session can take work now."""
+        return any(self._has_ready(slot) for slot in self._slots if slot.state is SlotState.UP)
+
+    @property
+    def must_restart(self) -> bool:
+        """Whether only a new process can help: calls hang, or the module is lost.
+
+        It is so when half of the sessions are stuck, and when no slot is up and one
+        has been down for ``restart_seconds`` by codes that mean a lost module.
+        """
+        now = time.monotonic()
+        stuck = sum(worker.state_at(now) is SessionState.STUCK for worker in self._workers)
+        if 2 * stuck >= len(self._workers):
+            return True
+        up = any(slot.state is SlotState.UP for slot in self._slots)
+        return not up and any(
+            slot.is_lost(now, self._limits.restart_seconds) for slot in self._slots
+        )
+
     def close(self) -> None:
-        """Take no more work; sessions at work are closed when they end."""
-        self._sessions.close()
+        """Take no more work and wait a little for what is at work; a stuck call is left."""
+        self._stopping.set()
+        self._desk.shut("the pool is closed", nudges=len(self._workers))
+        until = time.monotonic() + CLOSE_SECONDS
+        for worker in self._workers:
+            worker.join(max(0.0, until - time.monotonic()))
 
-    def _bound_session(self) -> BoundSession:
-        return BoundSession.bind(self._token.open(), self._entries)
+    def _answer(self, job: Job) -> bytes:
+        """Wait for a job's end, but not past its deadline nor for a stuck call."""
+        while not job.wait(self._patience(job)):
+            if self._patience(job) > 0:
+                continue
+            withdrawn = self._desk.withdraw(job)
+            if withdrawn or not job.wait(0):
+                raise job.abandoned(dispatched=not withdrawn)
+            break
+        return job.result()
 
-    def _way(self, approval: Approval) -> _Way:
+    def _patience(self, job: Job) -> float:
+        now = time.monotonic()
+        stuck_at = (job.began or now) + self._limits.stuck_seconds
+        return min(job.deadline, stuck_at) - now
+
+    def _report(self, job: Job) -> None:
+        self._observer.signed(
+            job.way.name.key,
+            job.slot.token.label if job.slot else "",
+            queued=job.began - job.queued,
+            served=job.ended - job.began,
+            total=time.monotonic() - job.queued,
+        )
+
+    def _way(self, approval: Approval) -> Way:
         way = self._ways.get((approval.key, approval.version, approval.algorithm))
         if way is None:
             message = f"{approval.key_version} does not sign {approval.algorithm} on this token"
             raise HsmRefusedError(message)
         return way
 
+    def _worker(self, slot: Slot) -> Worker:
+        return Worker(
+            slot,
+            self._desk,
+            self._stopping,
+            stuck_seconds=self._limits.stuck_seconds,
+            keepalive_seconds=self._limits.keepalive_seconds,
+            failed=self._observer.failed,
+        )
 
-def _signature(session: BoundSession, way: _Way, data: bytes, approval: Approval) -> bytes:
-    try:
-        signature = way.scheme.normalise(session.sign(way.name, way.scheme, data))
-    except PKCS11Error as error:
-        raise signing_error(code_of(error)) from error
-    if not way.verify(approval.message, approval.digest, signature):
-        raise SignatureInvalidError(f"{way.name}: the token gave a signature that does not verify")
-    return signature
+    def _agreed(self) -> dict[KeyVersion, Entry]:
+        """Read the keys from the first token that answers; every session must show them."""
+        error: HsmError | None = None
+        for slot in self._slots:
+            try:
+                entries = {name: _narrowed(slot.token, e) for name, e in slot.read().items()}
+            except PKCS11Error as raised:
+                error = error or _unavailable(slot, raised)
+                continue
+            for every in self._slots:
+                every.expect(entries)
+            return entries
+        raise error or HsmUnavailableError("no token is configured")
+
+    def _start(self) -> None:
+        """Open all sessions; where a token is not available its threads go on trying."""
+        opened: dict[Worker, BoundSession] = {}
+        errors = [error for slot in self._slots if (error := self._open_all(slot, opened))]
+        if len(errors) == len(self._slots):
+            for session in opened.values():
+                session.close()
+            raise errors[0]
+        for worker in self._workers:
+            worker.start(opened.get(worker))
+
+    def _open_all(self, slot: Slot, opened: dict[Worker, BoundSession]) -> Exception | None:
+        """Open a slot's sessions; the error says why not all of them opened."""
+        try:
+            for worker in self._workers:
+                if worker.slot is slot:
+                    opened[worker] = slot.open()
+        except ConfigError as error:
+            return error
+        except (PKCS11Error, TokenError) as error:
+            return _unavailable(slot, error)
+        return None
+
+    def _slot_changed(self) -> None:
+        if self._stopping.is_set():
+            return
+        if any(slot.state is SlotState.UP for slot in self._slots):
+            self._desk.reopen()
+        else:
+            reasons = ", ".join(f"{slot.token.label!r}: {slot.last_error}" for slot in self._slots)
+            self._desk.shut(f"no token is available: {reasons}")
+
+    def _has_ready(self, slot: Slot) -> bool:
+        now = time.monotonic()
+        return any(worker.is_working(now) for worker in self._workers if worker.slot is slot)
+
+    def _status(self, slot: Slot, now: float) -> SlotStatus:
+        states = [worker.state_at(now) for worker in self._workers if worker.slot is slot]
+        counts = {state: states.count(state) for state in SessionState}
+        return SlotStatus(slot.token.label, slot.state, counts, slot.generation, slot.last_error)
 
 
-def _ways(entries: Mapping[KeyVersion, Entry]) -> dict[tuple[str, int, Algorithm], _Way]:
+def _unavailable(slot: Slot, error: PKCS11Error | TokenError) -> HsmUnavailableError:
+    code = error.code if isinstance(error, TokenError) else code_of(error)
+    return HsmUnavailableError(f"token {slot.token.label!r}: {describe(code)}")
+
+
+def _ways(
+    entries: Mapping[KeyVersion, Entry], bulk_keys: frozenset[str]
+) -> dict[tuple[str, int, Algorithm], Way]:
     return {
-        (*name, algorithm): _Way(name, SCHEMES[algorithm], verifier(entry.public_key, algorithm))
+        (*name, algorithm): Way(
+            name,
+            SCHEMES[algorithm],
+            verifier(entry.public_key, algorithm),
+            Priority.BULK if name.key in bulk_keys else Priority.URGENT,
+        )
         for name, entry in entries.items()
         for algorithm in entry.public_key.algorithms
     }
 
 
-def _served(token: Token) -> dict[KeyVersion, Entry]:
-    """Read what is on the token, less the algorithms that it has no mechanism for."""
-    session = token.open()
-    try:
-        entries = catalogue.read(session)
-    finally:
-        close(session)
-    return {name: _narrowed(token, entry) for name, entry in entries.items()}
-
-
 def _narrowed(token: Token, entry: Entry) -> Entry:
+    """Leave out the algorithms that the token has no mechanism for."""
     public_key = entry.public_key
     algorithms = frozenset(
         algorithm

@@ -1,33 +1,43 @@
 """One session with the handles of its keys, each shown to be the right key."""
 
 from collections.abc import Mapping
-from contextlib import suppress
-from typing import Final, Self, cast
+from typing import Self
 
 import pkcs11
-from pkcs11.exceptions import PKCS11Error
-from pkcs11.types import SignMixin
 
-from policy.algorithms import Algorithm, Digest
+from policy.algorithms import Digest
 from signer.errors import ConfigError
 from signer.hsm.catalogue import KNOWN_ANSWER_MESSAGE, Entry, read, signing_key
-from signer.hsm.mechanisms import SCHEMES, Scheme
+from signer.hsm.cryptoki import CkMechanism, Cryptoki, SignBuffer
+from signer.hsm.handles import close, handle
+from signer.hsm.mechanisms import SCHEMES
 from signer.hsm.names import KeyVersion
 from signer.hsm.verify import verifier
 
-# Room for the longest signature there is: RSA of 8,192 bits.
-_SIGNATURE_ROOM: Final = 1024
-
 
 class BoundSession:
-    """Signs with cached key handles. Not thread-safe: one operation at a time."""
+    """Signs with the key handles of one generation. It belongs to one thread.
 
-    def __init__(self, session: pkcs11.Session, keys: Mapping[KeyVersion, pkcs11.Object]) -> None:
+    ``condemned`` may be set by any thread: the session is not used again.
+    """
+
+    def __init__(self, session: pkcs11.Session, cryptoki: Cryptoki, generation: int) -> None:
+        self.generation = generation
+        self.condemned = False
         self._session = session
-        self._keys = keys
+        self._cryptoki = cryptoki
+        self._handle = handle(session)
+        self._keys: dict[KeyVersion, int] = {}
+        self._buffer = SignBuffer(cryptoki, self._handle)
 
     @classmethod
-    def bind(cls, session: pkcs11.Session, expected: Mapping[KeyVersion, Entry]) -> Self:
+    def bind(
+        cls,
+        session: pkcs11.Session,
+        cryptoki: Cryptoki,
+        expected: Mapping[KeyVersion, Entry],
+        generation: int,
+    ) -> Self:
         """Find each expected key on the token again and let it prove itself.
 
         A handle may be another key after a reconnect, so the public key is compared,
@@ -36,66 +46,49 @@ class BoundSession:
 
         Raises:
             ConfigError: the token holds another key than the one expected.
-            PKCS11Error: as the token says. The session is closed in any case.
+            PKCS11Error, TokenError: as the token says. The session is closed in any case.
         """
+        bound = cls(session, cryptoki, generation)
         try:
-            keys = _proven_keys(session, expected)
+            bound._find(expected)
+            for entry in expected.values():
+                bound._probe(entry)
         except BaseException:
-            close(session)
+            bound.close()
             raise
-        return cls(session, keys)
+        return bound
 
-    def sign(self, name: KeyVersion, scheme: Scheme, data: bytes) -> bytes:
+    def sign(self, name: KeyVersion, mechanism: CkMechanism, data: bytes) -> bytes:
         """Return what the token makes of ``data``: not normalised, not verified.
 
         Raises:
-            HsmRefusedError: ``data`` is not what the scheme signs; the token was not asked.
-            PKCS11Error: as the token says.
+            TokenError: as the token says.
         """
-        return sign(self._keys[name], scheme, data)
+        return self._buffer.sign(mechanism, self._keys[name], data)
+
+    def ping(self) -> int:
+        """Keep the link alive; returns the token's code."""
+        return self._cryptoki.ping(self._handle)
 
     def close(self) -> None:
         """Close the session."""
         close(self._session)
 
+    def _find(self, expected: Mapping[KeyVersion, Entry]) -> None:
+        found = read(self._session)
+        for name, entry in expected.items():
+            if name not in found or found[name].identity != entry.identity:
+                raise ConfigError(f"{name}: the token now holds another key")
+            self._keys[name] = handle(signing_key(self._session, name))
 
-def close(session: pkcs11.Session) -> None:
-    """Close a session; one that cannot be closed is gone already."""
-    with suppress(PKCS11Error):
-        session.close()
-
-
-def sign(key: pkcs11.Object, scheme: Scheme, data: bytes) -> bytes:
-    """Sign with a key object; see ``BoundSession.sign``."""
-    scheme.check_input(data)
-    return cast("SignMixin", key).sign(
-        data,
-        mechanism=scheme.mechanism,
-        mechanism_param=scheme.parameters,
-        buffer_size=_SIGNATURE_ROOM,
-    )
-
-
-def _proven_keys(
-    session: pkcs11.Session, expected: Mapping[KeyVersion, Entry]
-) -> dict[KeyVersion, pkcs11.Object]:
-    found = read(session)
-    keys = {}
-    for name, entry in expected.items():
-        if name not in found or found[name].identity != entry.identity:
-            raise ConfigError(f"{name}: the token now holds another key")
-        keys[name] = signing_key(session, name)
-        for algorithm in entry.public_key.algorithms:
-            _probe(keys[name], entry, algorithm)
-    return keys
-
-
-def _probe(key: pkcs11.Object, entry: Entry, algorithm: Algorithm) -> None:
-    scheme = SCHEMES[algorithm]
-    data = scheme.token_input(KNOWN_ANSWER_MESSAGE, Digest.NATIVE)
-    answer = scheme.normalise(sign(key, scheme, data))
-    verify = verifier(entry.public_key, algorithm)
-    if not verify(KNOWN_ANSWER_MESSAGE, Digest.NATIVE, answer):
-        raise ConfigError(f"{entry.public_key.name}: a probe signature does not verify")
-    if entry.known_answer not in (b"", answer):
-        raise ConfigError(f"{entry.public_key.name}: not the secret of its known answer")
+    def _probe(self, entry: Entry) -> None:
+        public_key = entry.public_key
+        for algorithm in public_key.algorithms:
+            scheme = SCHEMES[algorithm]
+            data = scheme.token_input(KNOWN_ANSWER_MESSAGE, Digest.NATIVE)
+            answer = scheme.normalise(self.sign(public_key.name, scheme.prepared, data))
+            verify = verifier(public_key, algorithm)
+            if not verify(KNOWN_ANSWER_MESSAGE, Digest.NATIVE, answer):
+                raise ConfigError(f"{public_key.name}: a probe signature does not verify")
+            if entry.known_answer not in (b"", answer):
+                raise ConfigError(f"{public_key.name}: not the secret of its known answer")

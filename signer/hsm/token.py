@@ -8,14 +8,16 @@ with the last of them.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
 import pkcs11
 from pkcs11.constants import MechanismFlag, TokenFlag
 from pkcs11.exceptions import MechanismInvalid, PKCS11Error
 
 from signer.errors import ConfigError, HsmUnavailableError
+from signer.hsm.cryptoki import Cryptoki
 from signer.hsm.errors import Ckr, code_of, describe
+from signer.hsm.handles import close, handle
 from signer.hsm.module import Module, load
 from signer.pin import PinProvider
 
@@ -27,17 +29,31 @@ _LOGIN_PROBLEMS: Final[Mapping[int, str]] = {
 }
 
 
-class Token:
-    """A logged-in token; opens sessions. Thread-safe."""
+class PinRefusedError(ConfigError):
+    """The token does not take the PIN; it is not tried again in this process."""
 
-    def __init__(self, token: pkcs11.Token, anchor: pkcs11.Session) -> None:
+
+class Token:
+    """A logged-in token; opens sessions. Thread-safe, but for ``renew``."""
+
+    def __init__(
+        self, module: Module, token: pkcs11.Token, anchor: pkcs11.Session, pin: PinProvider
+    ) -> None:
+        self._module = module
         self._token = token
         self._anchor = anchor
+        self._pin = pin
+        self._refused: PinRefusedError | None = None
 
     @property
     def label(self) -> str:
         """The token's label."""
         return self._token.label
+
+    @property
+    def cryptoki(self) -> Cryptoki:
+        """The functions of its module."""
+        return self._module.cryptoki
 
     def open(self, *, rw: bool = False) -> pkcs11.Session:
         """Open a session that shares the login; it is the caller's to close.
@@ -46,6 +62,28 @@ class Token:
             PKCS11Error: as the token says.
         """
         return self._token.open(rw=rw)
+
+    def is_logged_in(self) -> bool:
+        """Tell whether the anchor still stands and is logged in."""
+        return self.cryptoki.is_logged_in(handle(self._anchor))
+
+    def renew(self) -> None:
+        """Log in again with a new anchor, after the old one was lost.
+
+        Raises:
+            PinRefusedError: now, or at any time before.
+            ConfigError: the login fails for another reason.
+            PKCS11Error: as the token says.
+        """
+        if self._refused is not None:
+            raise self._refused
+        self.close()
+        self._anchor = self._opened()
+        try:
+            _authenticate(self._module, self._token.slot.get_token(), self._anchor, self._pin)
+        except PinRefusedError as error:
+            self._refused = error
+            raise
 
     def can(self, mechanism: pkcs11.Mechanism, flag: MechanismFlag) -> bool:
         """Tell whether the token has a mechanism for a purpose (``C_GetMechanismInfo``)."""
@@ -57,10 +95,18 @@ class Token:
 
     def close(self) -> None:
         """Close the anchor session. What fails here is gone already."""
+        close(self._anchor)
+
+    def _opened(self) -> pkcs11.Session:
         try:
-            self._anchor.close()
-        except PKCS11Error:
-            return
+            return self._token.open()
+        except PKCS11Error as error:
+            if code_of(error) != Ckr.CRYPTOKI_NOT_INITIALIZED:
+                raise
+        # Whoever was in a call of it got the same answer, so nobody is disturbed.
+        self.cryptoki.finalize()
+        self.cryptoki.initialize()
+        return self._token.open()
 
 
 def open_token(module: Path, label: str, pin: PinProvider, *, serial: str | None = None) -> Token:
@@ -91,7 +137,7 @@ def log_in(module: Module, label: str, pin: PinProvider, *, serial: str | None =
     except ConfigError:
         anchor.close()
         raise
-    return Token(token, anchor)
+    return Token(module, token, anchor, pin)
 
 
 def _find(tokens: Sequence[pkcs11.Token], label: str, serial: str | None) -> pkcs11.Token:
@@ -114,9 +160,9 @@ def _authenticate(
 ) -> None:
     # A supervisor that restarts the service again and again must not lock the token.
     if token.flags & TokenFlag.USER_PIN_FINAL_TRY:
-        raise ConfigError(f"token {token.label!r}: one try is left; log in by hand first")
-    handle = cast("Any", anchor).handle  # its type declares less than it has
-    code = module.cryptoki.login(handle, pin.pin())
+        raise PinRefusedError(f"token {token.label!r}: one try is left; log in by hand first")
+    code = module.cryptoki.login(handle(anchor), pin.pin())
+    if code in _LOGIN_PROBLEMS:
+        raise PinRefusedError(f"token {token.label!r}: {_LOGIN_PROBLEMS[code]}")
     if code not in (Ckr.OK, Ckr.USER_ALREADY_LOGGED_IN):
-        problem = _LOGIN_PROBLEMS.get(code, f"C_Login answered {describe(code)}")
-        raise ConfigError(f"token {token.label!r}: {problem}")
+        raise ConfigError(f"token {token.label!r}: C_Login answered {describe(code)}")

@@ -27,12 +27,18 @@ STATUS: dict[Policy | Service, int] = {
     Policy.PAYLOAD_NOT_CANONICAL: code_pb2.INVALID_ARGUMENT,
     Policy.PAYLOAD_UNSUPPORTED: code_pb2.INVALID_ARGUMENT,
     Policy.PAYLOAD_EXPIRED: code_pb2.PERMISSION_DENIED,
+    Policy.PAYLOAD_TIMESTAMP: code_pb2.PERMISSION_DENIED,
     Policy.ACTION_NOT_ALLOWED: code_pb2.PERMISSION_DENIED,
     Policy.CHAIN_NOT_ALLOWED: code_pb2.PERMISSION_DENIED,
     Policy.ASSET_UNKNOWN: code_pb2.PERMISSION_DENIED,
     Policy.ASSET_NOT_ALLOWED: code_pb2.PERMISSION_DENIED,
     Policy.DESTINATION_NOT_ALLOWED: code_pb2.PERMISSION_DENIED,
     Policy.SOURCE_NOT_ALLOWED: code_pb2.PERMISSION_DENIED,
+    Policy.ORDER_NOT_ALLOWED: code_pb2.PERMISSION_DENIED,
+    Policy.PRICE_NOT_ALLOWED: code_pb2.PERMISSION_DENIED,
+    Policy.SESSION_NOT_ALLOWED: code_pb2.PERMISSION_DENIED,
+    Policy.NETWORK_NOT_ALLOWED: code_pb2.PERMISSION_DENIED,
+    Policy.GRANT_NOT_IN_FORCE: code_pb2.PERMISSION_DENIED,
     Policy.OUTSIDE_HOURS: code_pb2.PERMISSION_DENIED,
     Policy.APPROVAL_REQUIRED: code_pb2.FAILED_PRECONDITION,
     Policy.NO_LIMIT_FOR_ASSET: code_pb2.PERMISSION_DENIED,
@@ -49,6 +55,7 @@ STATUS: dict[Policy | Service, int] = {
     Service.NO_CHECKPOINT: code_pb2.NOT_FOUND,
     Service.TOO_MANY_STREAMS: code_pb2.RESOURCE_EXHAUSTED,
     Service.HSM_UNAVAILABLE: code_pb2.UNAVAILABLE,
+    Service.HSM_OVERLOADED: code_pb2.RESOURCE_EXHAUSTED,
     Service.HSM_REFUSED: code_pb2.INTERNAL,
     Service.SIGNATURE_INVALID: code_pb2.INTERNAL,
     Service.OUTCOME_UNKNOWN: code_pb2.UNAVAILABLE,
@@ -69,7 +76,7 @@ def status_of(error: SigngateError) -> status_pb2.Status:
         details[0].metadata["audit_index"] = str(error.leaf_index)
     number = STATUS[error.code]
     packed = [_packed(detail) for detail in details]
-    if number == code_pb2.UNAVAILABLE:
+    if number == code_pb2.UNAVAILABLE or error.code is Service.HSM_OVERLOADED:
         packed.append(_packed(error_details_pb2.RetryInfo(retry_delay=RETRY_AFTER)))
     return status_pb2.Status(code=number, message=error.public, details=packed)
 

@@ -318,10 +318,10 @@ def test_another_key_at_the_next_bind(scratch: Token) -> None:
         for object_class in (ObjectClass.PRIVATE_KEY, ObjectClass.PUBLIC_KEY):
             _destroy(scratch, {Attribute.CLASS: object_class})
         with pytest.raises(ConfigError, match="now holds another key"):
-            pool._bound_session()
+            pool._slots[0].open()
         keys.generate(scratch, NAME, Algorithm.ED25519)
         with pytest.raises(ConfigError, match="now holds another key"):
-            pool._bound_session()
+            pool._slots[0].open()
 
 
 @dataclass

@@ -1,15 +1,10 @@
-"""The pool signs what was approved, once, and survives what a token may do to it.
-
-No real token can be made to lie or to fail at a wanted moment, so the sessions here
-are real ones with a switch on their signing call; everything above it is real.
-"""
+"""The pool signs what was approved, once, and releases nothing that does not verify."""
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
-from typing import Any, cast
+from dataclasses import dataclass
 
 import pkcs11
 import pytest
@@ -20,85 +15,22 @@ from policy.algorithms import Algorithm
 from signer.approval import Approval, ApprovalInvalidError, Mint
 from signer.errors import (
     ConfigError,
-    HsmError,
     HsmRefusedError,
     HsmUnavailableError,
     OutcomeUnknownError,
     SignatureInvalidError,
 )
 from signer.hsm import Pool, Token
+from signer.hsm.errors import Ckr
 from signer.hsm.names import KeyVersion
 from tests.support.signing import approval
+from tests.support.switched import Fault, SwitchedToken, fails, wait_for
 
 P256 = Algorithm.ECDSA_P256
-Fault = Callable[[bytes], bytes]
 
 
 def _in_time() -> float:
     return time.monotonic() + 5
-
-
-@dataclass
-class Switch:
-    """What happens to signatures, to opening, and what was counted."""
-
-    fault: Fault | None = None
-    open_error: Exception | None = None
-    opened: int = 0
-    closed: int = 0
-
-
-@dataclass
-class SwitchedKey:
-    """A real key whose signatures go through the switch."""
-
-    real: Any
-    switch: Switch
-
-    def __getitem__(self, attribute: pkcs11.Attribute) -> object:
-        return self.real[attribute]
-
-    def sign(self, data: bytes, **options: Any) -> bytes:
-        """Sign, then let the fault have its way."""
-        signature = cast("bytes", self.real.sign(data, **options))
-        return self.switch.fault(signature) if self.switch.fault else signature
-
-
-@dataclass
-class SwitchedSession:
-    """A real session whose keys are switched."""
-
-    real: pkcs11.Session
-    switch: Switch
-
-    def get_objects(self, template: dict[pkcs11.Attribute, Any]) -> Iterator[SwitchedKey]:
-        """Find real objects."""
-        return (SwitchedKey(found, self.switch) for found in self.real.get_objects(template))
-
-    def close(self) -> None:
-        """Close for real, and count."""
-        self.switch.closed += 1
-        self.real.close()
-
-
-@dataclass
-class SwitchedToken:
-    """A real token whose sessions are switched."""
-
-    real: Token
-    switch: Switch = field(default_factory=Switch)
-    label: str = "switched"
-
-    def open(self, *, rw: bool = False) -> SwitchedSession:
-        """Open for real and count, unless opening fails."""
-        if self.switch.open_error:
-            raise self.switch.open_error
-        self.switch.opened += 1
-        return SwitchedSession(self.real.open(rw=rw), self.switch)
-
-    def can(self, mechanism: pkcs11.Mechanism, flag: MechanismFlag) -> bool:
-        """Ask the real token."""
-        return self.real.can(mechanism, flag)
 
 
 @pytest.fixture
@@ -110,15 +42,8 @@ def switched(token: Token) -> SwitchedToken:
 @pytest.fixture
 def one(switched: SwitchedToken, mint: Mint) -> Iterator[Pool]:
     """A pool with a single switched session."""
-    with closing(Pool(cast("Token", switched), sessions=1, redeem=mint.redeem)) as pool:
+    with closing(Pool(switched.as_token(), sessions=1, redeem=mint.redeem)) as pool:
         yield pool
-
-
-def _raise(error: Exception) -> Fault:
-    def fault(_signature: bytes) -> bytes:
-        raise error
-
-    return fault
 
 
 def test_forged_approval(pool: Pool) -> None:
@@ -146,7 +71,7 @@ def test_used_approval(pool: Pool, mint: Mint) -> None:
 def test_approval_is_used_up_by_failure(one: Pool, switched: SwitchedToken, mint: Mint) -> None:
     """After an unknown outcome the same approval cannot be tried again."""
     issued = mint.issue(approval(P256))
-    switched.switch.fault = _raise(exceptions.DeviceError())
+    switched.switch.fault = fails(Ckr.DEVICE_ERROR)
     with pytest.raises(OutcomeUnknownError):
         one.sign(issued, _in_time())
     switched.switch.fault = None
@@ -200,49 +125,7 @@ def test_bad_signature_stays_inside(
     with pytest.raises(SignatureInvalidError) as invalid:
         one.sign(mint.issue(approval(algorithm)), _in_time())
     assert not invalid.value.certain
-    assert switched.switch.closed == closed + 1
-
-
-@pytest.mark.parametrize(
-    ("error", "wanted"),
-    [
-        (exceptions.DataLenRange(), HsmRefusedError),
-        (exceptions.MechanismInvalid(), HsmRefusedError),
-        (exceptions.PKCS11Error("Unmapped error code 0x68"), HsmRefusedError),
-        (exceptions.SessionHandleInvalid(), HsmUnavailableError),
-        (exceptions.UserNotLoggedIn(), HsmUnavailableError),
-        (exceptions.DeviceError(), OutcomeUnknownError),
-        (exceptions.GeneralError(), OutcomeUnknownError),
-        (exceptions.SessionClosed(), OutcomeUnknownError),
-        (exceptions.OperationNotInitialized(), OutcomeUnknownError),
-        (exceptions.PKCS11Error("Unmapped error code 0x80000001"), OutcomeUnknownError),
-    ],
-)
-def test_errors_are_told_apart_and_retire_the_session(
-    one: Pool,
-    switched: SwitchedToken,
-    mint: Mint,
-    error: Exception,
-    wanted: type[HsmError],
-) -> None:
-    """A token's error has its meaning, closes its session, and the next request gets a new one."""
-    before = switched.switch.opened, switched.switch.closed
-    switched.switch.fault = _raise(error)
-    with pytest.raises(wanted) as raised:
-        one.sign(mint.issue(approval(P256)), _in_time())
-    assert type(raised.value) is wanted
-    switched.switch.fault = None
-    assert len(one.sign(mint.issue(approval(P256)), _in_time())) == 64
-    assert (switched.switch.opened, switched.switch.closed) == (before[0] + 1, before[1] + 1)
-
-
-def test_any_exception_retires_the_session(one: Pool, switched: SwitchedToken, mint: Mint) -> None:
-    """Even an error that nobody foresaw leaves no half-used session behind."""
-    closed = switched.switch.closed
-    switched.switch.fault = _raise(MemoryError())
-    with pytest.raises(MemoryError):
-        one.sign(mint.issue(approval(P256)), _in_time())
-    assert switched.switch.closed == closed + 1
+    wait_for(lambda: switched.switch.closed == closed + 1)
 
 
 def test_no_time_left(pool: Pool, mint: Mint) -> None:
@@ -277,39 +160,12 @@ def test_no_session_in_time(one: Pool, switched: SwitchedToken, mint: Mint) -> N
     assert len(results[0]) == 64
 
 
-@pytest.mark.parametrize("error", [exceptions.SessionCount(), ConfigError("another key")])
-def test_a_place_stays_until_a_session_opens(
-    one: Pool, switched: SwitchedToken, mint: Mint, error: Exception
-) -> None:
-    """While no session can be opened requests fail at once, and the pool recovers by itself."""
-    switched.switch.fault = _raise(exceptions.DeviceError())
-    with pytest.raises(OutcomeUnknownError):
-        one.sign(mint.issue(approval(P256)), _in_time())
-    switched.switch.fault, switched.switch.open_error = None, error
-    for _ in range(3):
-        with pytest.raises(HsmUnavailableError):
-            one.sign(mint.issue(approval(P256)), _in_time())
-    switched.switch.open_error = None
-    assert len(one.sign(mint.issue(approval(P256)), _in_time())) == 64
-
-
-def test_healthy_sessions_go_first(switched: SwitchedToken, mint: Mint) -> None:
-    """An empty place that cannot be filled does not hide a session that works."""
-    with closing(Pool(cast("Token", switched), sessions=2, redeem=mint.redeem)) as pool:
-        switched.switch.fault = _raise(exceptions.DeviceError())
-        with pytest.raises(OutcomeUnknownError):
-            pool.sign(mint.issue(approval(P256)), _in_time())
-        switched.switch.fault = None
-        switched.switch.open_error = exceptions.DeviceRemoved()
-        for _ in range(5):
-            assert len(pool.sign(mint.issue(approval(P256)), _in_time())) == 64
-
-
 def test_probe_at_the_start(switched: SwitchedToken, mint: Mint) -> None:
     """A key whose probe signature does not verify stops the start, and leaks no session."""
+    switched.switch.spare_probes = False
     switched.switch.fault = _flip
     with pytest.raises(ConfigError, match="a probe signature does not verify"):
-        Pool(cast("Token", switched), sessions=2, redeem=mint.redeem)
+        Pool(switched.as_token(), sessions=2, redeem=mint.redeem)
     assert switched.switch.opened == switched.switch.closed
 
 
@@ -317,12 +173,12 @@ def test_token_down_at_the_start(switched: SwitchedToken, mint: Mint) -> None:
     """A token that opens no session stops the start with its answer."""
     switched.switch.open_error = exceptions.TokenNotPresent()
     with pytest.raises(HsmUnavailableError, match="'switched': CKR_TOKEN_NOT_PRESENT"):
-        Pool(cast("Token", switched), sessions=2, redeem=mint.redeem)
+        Pool(switched.as_token(), sessions=2, redeem=mint.redeem)
 
 
 def test_close(switched: SwitchedToken, mint: Mint) -> None:
     """A closed pool signs nothing and leaves no session open."""
-    pool = Pool(cast("Token", switched), sessions=3, redeem=mint.redeem)
+    pool = Pool(switched.as_token(), sessions=3, redeem=mint.redeem)
     pool.close()
     with pytest.raises(HsmUnavailableError, match="closed"):
         pool.sign(mint.issue(approval(P256)), _in_time())
@@ -331,14 +187,18 @@ def test_close(switched: SwitchedToken, mint: Mint) -> None:
 
 def test_close_while_signing(switched: SwitchedToken, mint: Mint) -> None:
     """A session that is at work when the pool closes is closed after its success."""
-    pool = Pool(cast("Token", switched), sessions=1, redeem=mint.redeem)
+    pool = Pool(switched.as_token(), sessions=1, redeem=mint.redeem)
+
+    closer = threading.Thread(target=pool.close)
 
     def close_meanwhile(signature: bytes) -> bytes:
-        pool.close()
+        closer.start()
+        wait_for(pool._stopping.is_set)
         return signature
 
     switched.switch.fault = close_meanwhile
     assert len(pool.sign(mint.issue(approval(P256)), _in_time())) == 64
+    closer.join(10)
     assert switched.switch.opened == switched.switch.closed
 
 
@@ -365,13 +225,13 @@ def test_token_without_a_mechanism(token: Token, mint: Mint) -> None:
     """A key that the token cannot serve is refused at the start, by name."""
     poor = PoorToken(token, missing=frozenset({pkcs11.Mechanism.EDDSA}))
     with pytest.raises(ConfigError, match=r"ed25519/versions/1: .* has no mechanism for ed25519"):
-        Pool(cast("Token", poor), sessions=1, redeem=mint.redeem)
+        Pool(poor.as_token(), sessions=1, redeem=mint.redeem)
 
 
 def test_token_with_one_padding(token: Token, mint: Mint) -> None:
     """An RSA key serves the padding that the token has."""
     poor = PoorToken(token, missing=frozenset({pkcs11.Mechanism.RSA_PKCS_PSS}))
-    with closing(Pool(cast("Token", poor), sessions=1, redeem=mint.redeem)) as pool:
+    with closing(Pool(poor.as_token(), sessions=1, redeem=mint.redeem)) as pool:
         pool.sign(mint.issue(approval(Algorithm.RSA_PKCS1_SHA256)), _in_time())
         with pytest.raises(HsmRefusedError):
             pool.sign(mint.issue(approval(Algorithm.RSA_PSS_SHA256)), _in_time())

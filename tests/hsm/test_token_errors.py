@@ -4,7 +4,7 @@ import pytest
 from pkcs11 import exceptions
 
 from signer.errors import HsmError, HsmRefusedError, HsmUnavailableError, OutcomeUnknownError
-from signer.hsm.errors import EFFECTS, Ckr, code_of, describe, signing_error
+from signer.hsm.errors import RULES, Action, Ckr, TokenError, code_of, describe
 
 
 @pytest.mark.parametrize(
@@ -31,15 +31,38 @@ from signer.hsm.errors import EFFECTS, Ckr, code_of, describe, signing_error
 )
 def test_effects(code: int, wanted: type[HsmError]) -> None:
     """Only codes that say that nothing ran give a reservation back."""
-    error = signing_error(code)
+    error = TokenError(code, began=True).for_caller()
     assert type(error) is wanted
     assert describe(code) in str(error)
 
 
-def test_all_in_the_table_are_certain() -> None:
-    """Whatever is in the table is certain, whatever is not counts as spent."""
-    assert all(error.certain for error in EFFECTS.values())
-    assert not OutcomeUnknownError.certain
+@pytest.mark.parametrize("code", [*Ckr, 0x80000001])
+def test_nothing_is_signed_before_the_signing_call(code: int) -> None:
+    """Whatever ``C_SignInit`` answers, no signature exists, so nothing is spent."""
+    assert TokenError(code, began=False).for_caller().certain
+
+
+@pytest.mark.parametrize(
+    ("code", "action"),
+    [
+        (Ckr.DATA_LEN_RANGE, Action.REFUSE),
+        (Ckr.SESSION_CLOSED, Action.REPLACE),
+        (Ckr.OPERATION_ACTIVE, Action.REPLACE),
+        (Ckr.KEY_HANDLE_INVALID, Action.REBIND),
+        (Ckr.USER_NOT_LOGGED_IN, Action.REBIND),
+        (Ckr.PIN_INCORRECT, Action.FATAL),
+        (Ckr.HOST_MEMORY, Action.BACK_OFF),
+        (Ckr.SESSION_COUNT, Action.BACK_OFF),
+        (Ckr.GENERAL_ERROR, Action.SUSPECT),
+        (Ckr.DEVICE_REMOVED, Action.DOWN),
+        (Ckr.CRYPTOKI_NOT_INITIALIZED, Action.REINITIALIZE),
+        (0x80000001, Action.UNKNOWN),
+        (0xFFFFFFFFFFFFFFFF, Action.UNKNOWN),
+    ],
+)
+def test_actions(code: int, action: Action) -> None:
+    """Each class of codes has its consequence, and a code that nobody knows has one."""
+    assert TokenError(code, began=True).action is action
 
 
 def test_descriptions() -> None:
@@ -76,4 +99,5 @@ def test_every_certain_code_can_be_seen() -> None:
         if isinstance(kind, type) and issubclass(kind, exceptions.PKCS11Error)
     }
     unmapped = {Ckr.KEY_FUNCTION_NOT_PERMITTED, Ckr.CRYPTOKI_NOT_INITIALIZED}
-    assert set(EFFECTS) - from_exceptions == unmapped
+    certain = {code for code, rule in RULES.items() if rule.effect.certain}
+    assert certain - from_exceptions == unmapped

@@ -51,10 +51,17 @@ def test_a_bug_tells_only_a_reference() -> None:
     assert status.message.startswith("internal error, reference ")
 
 
-def test_unavailable_carries_a_retry_hint() -> None:
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.LedgerUnavailableError("the ledger does not answer"), code_pb2.UNAVAILABLE),
+        (errors.HsmOverloadedError("17 requests wait"), code_pb2.RESOURCE_EXHAUSTED),
+    ],
+)
+def test_what_may_be_tried_again_carries_a_hint(error: errors.SigngateError, code: int) -> None:
     """What may be tried again says when."""
-    status = status_of(errors.LedgerUnavailableError("the ledger does not answer"))
+    status = status_of(error)
     hint = error_details_pb2.RetryInfo()
-    assert status.code == code_pb2.UNAVAILABLE
+    assert status.code == code
     assert status.details[1].Unpack(hint)
     assert hint.retry_delay.nanos > 0

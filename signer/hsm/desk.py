@@ -1,0 +1,113 @@
+"""Where callers leave jobs and sessions' threads take them. Thread-safe.
+
+The threads of every slot take from one line, so a fast slot takes more than a slow
+one, and one that is down takes nothing: no other balancing is needed.
+"""
+
+import threading
+import time
+from queue import Empty, SimpleQueue
+from typing import Final
+
+from signer.errors import HsmOverloadedError, HsmUnavailableError
+from signer.hsm.job import Job
+from signer.hsm.line import Line
+
+_OLD_SHARE: Final = 0.9  # of the moving average, for each operation
+
+
+class Desk:
+    """A bounded line that refuses at once what it could not serve in time.
+
+    Args:
+        depth: how many jobs of each class may wait.
+    """
+
+    def __init__(self, depth: int) -> None:
+        self._line: Line[Job] = Line(depth)
+        self._lock = threading.Lock()
+        # A permit for each job: threads sleep in C and wake one by one. There may be
+        # permits too many, never too few.
+        self._permits: SimpleQueue[None] = SimpleQueue()
+        self._sessions = 0
+        self._service_seconds = 0.0
+        self._shut: str | None = None
+
+    def submit(self, job: Job) -> None:
+        """Leave a job.
+
+        Raises:
+            HsmUnavailableError: no slot is up, or the pool is closed.
+            HsmOverloadedError: the line is full, or too long for the job's deadline.
+        """
+        priority = job.way.priority
+        with self._lock:
+            if self._shut is not None:
+                raise HsmUnavailableError(self._shut)
+            # With nobody ahead it is always tried, or one slow answer would shut out all.
+            ahead = self._line.ahead(priority)
+            wait = ahead * self._service_seconds / max(1, self._sessions)
+            if ahead and job.queued + wait > job.deadline:
+                raise HsmOverloadedError(f"{ahead} requests would go first, too many to wait for")
+            if not self._line.add(job, priority):
+                raise HsmOverloadedError(f"{ahead} requests wait already")
+        self._permits.put(None)
+
+    def take(self, seconds: float) -> Job | None:
+        """Take the next job, or None after some time, or when there was just a nudge.
+
+        A job whose time is over is dropped: its caller knows the time as well.
+        """
+        try:
+            self._permits.get(timeout=seconds)
+        except Empty:
+            return None
+        with self._lock:
+            now = time.monotonic()
+            while (job := self._line.take()) is not None:
+                if job.deadline > now:
+                    job.dispatched = True
+                    return job
+        return None
+
+    def put_back(self, job: Job) -> None:
+        """Put a job before all others, for its next try or because it was not begun."""
+        with self._lock:
+            if self._shut is None:
+                job.dispatched = False
+                job.began = 0.0
+                self._line.put_back(job)
+                self._permits.put(None)
+                return
+            job.fail(HsmUnavailableError(self._shut))
+
+    def withdraw(self, job: Job) -> bool:
+        """Take a job back; False when a session works on it, or did."""
+        with self._lock:
+            self._line.remove(job)
+            return not job.dispatched
+
+    def count(self, sessions: int) -> None:
+        """Note that so many sessions more, or fewer, are ready."""
+        with self._lock:
+            self._sessions += sessions
+
+    def served(self, seconds: float) -> None:
+        """Note how long an operation took."""
+        old = self._service_seconds or seconds
+        self._service_seconds = _OLD_SHARE * old + (1 - _OLD_SHARE) * seconds
+
+    def shut(self, reason: str, nudges: int = 0) -> None:
+        """Refuse everything from now on, also what waits; wake some threads."""
+        with self._lock:
+            self._shut = reason
+            waiting = self._line.empty()
+        for job in waiting:
+            job.fail(HsmUnavailableError(reason))
+        for _ in range(nudges):
+            self._permits.put(None)
+
+    def reopen(self) -> None:
+        """Take jobs again."""
+        with self._lock:
+            self._shut = None

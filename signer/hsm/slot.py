@@ -1,0 +1,197 @@
+"""One token that holds the keys: its login, its generation, and whether it is used."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import structlog
+from pkcs11.exceptions import PKCS11Error
+
+from signer.errors import SigngateError
+from signer.hsm import catalogue
+from signer.hsm.catalogue import Entry
+from signer.hsm.errors import Action, TokenError, code_of
+from signer.hsm.handles import close
+from signer.hsm.health import SLOTS, Backoff, Record, SessionEvent, SlotEvent, SlotState
+from signer.hsm.names import KeyVersion
+from signer.hsm.session import BoundSession
+from signer.hsm.token import PinRefusedError, Token
+
+_log = structlog.get_logger(__name__)
+_random = random.SystemRandom()
+
+NoteSession = Callable[[SessionEvent], None]
+_DOWN_AT_ONCE: Final = (Action.DOWN, Action.REINITIALIZE, Action.FATAL)
+_OPEN_ERRORS: Final = (PKCS11Error, TokenError, SigngateError)
+
+
+class Slot:
+    """Opens sessions, one at a time and with pauses, and decides what a failure means.
+
+    A session is of one generation. The next one begins when the login is lost or the
+    slot went down; sessions of an older one are replaced before their next use.
+
+    Args:
+        token: logged in.
+        changed: called after the slot went up or down.
+        ready: tells whether any of its sessions is ready or at work.
+    """
+
+    def __init__(
+        self, token: Token, changed: Callable[[], None], ready: Callable[["Slot"], bool]
+    ) -> None:
+        self.token = token
+        self.record = Record()
+        self.state = SlotState.UP
+        self.generation = 1
+        self.last_error = ""
+        self.down_since: float | None = None
+        self._last_action: Action | None = None
+        self._changed = changed
+        self._ready = ready
+        self._expected: Mapping[KeyVersion, Entry] = {}
+        self._logged_in = 1  # the generation whose login was done
+        self._backoff = Backoff()
+        self._connecting = threading.Lock()
+        self._lock = threading.Lock()
+
+    def read(self) -> dict[KeyVersion, Entry]:
+        """Read what is on the token.
+
+        Raises:
+            ConfigError: a key on it is damaged.
+            PKCS11Error: as the token says.
+        """
+        session = self.token.open()
+        try:
+            return catalogue.read(session)
+        finally:
+            close(session)
+
+    def expect(self, entries: Mapping[KeyVersion, Entry]) -> None:
+        """Set the keys that every session must show."""
+        self._expected = entries
+
+    def is_current(self, session: BoundSession) -> bool:
+        """Tell whether a session may still be used."""
+        return (
+            session.generation == self.generation
+            and self.state is SlotState.UP
+            and not session.condemned
+        )
+
+    def open(self) -> BoundSession:
+        """Open a session, after a new login if the generation has none yet.
+
+        Raises:
+            ConfigError: the token holds other keys, or refuses the PIN.
+            PKCS11Error, TokenError: as the token says.
+        """
+        generation = self.generation
+        if self._logged_in != generation:
+            self.token.renew()
+            self._logged_in = generation
+        opened = self.token.open()
+        return BoundSession.bind(opened, self.token.cryptoki, self._expected, generation)
+
+    def connect(self, note: NoteSession, stopping: threading.Event) -> BoundSession | None:
+        """Open a session however long it takes; None when the pool is closing.
+
+        One thread at a time: a token that returns is not flooded, and the first
+        session is the probe that brings the slot up.
+        """
+        with self._connecting:
+            while not stopping.wait(self._backoff.pause(time.monotonic())):
+                if self.state is SlotState.REFUSED:
+                    stopping.wait()
+                    return None
+                session = self._attempt(note)
+                if session is not None:
+                    return session
+        return None
+
+    def failed(self, session: BoundSession, error: TokenError) -> None:
+        """Draw the consequence of an operation's failure; the session is retired anyway."""
+        action = error.action
+        self._remember(error)
+        if action is Action.BACK_OFF:
+            self._backoff.failed(time.monotonic(), _random.random())
+        if action is Action.REBIND and not self.token.is_logged_in():
+            self._renew(session.generation)
+        # A code that is the request's fault says nothing about the slot.
+        tripped = action is not Action.REFUSE and self.record.failed()
+        if tripped or action in _DOWN_AT_ONCE:
+            self._move(SlotEvent.FAILED, session.generation)
+
+    def is_lost(self, now: float, seconds: float) -> bool:
+        """Tell whether it has been down for some time because of what a restart may help."""
+        down = self.down_since is not None and now - self.down_since > seconds
+        return down and self._last_action in (Action.REINITIALIZE, Action.UNKNOWN)
+
+    def condemn(self, session: BoundSession) -> None:
+        """Never use a session again: it gave a signature that does not verify."""
+        session.condemned = True
+        self.last_error = "a signature did not verify"
+        if self.record.failed():
+            self._move(SlotEvent.FAILED, session.generation)
+
+    def _attempt(self, note: NoteSession) -> BoundSession | None:
+        note(SessionEvent.TRIED)
+        self._move(SlotEvent.TRIED)
+        try:
+            session = self.open()
+        except PinRefusedError as error:
+            note(SessionEvent.RETIRED)
+            self._not_opened(error, SlotEvent.PIN_REFUSED)
+        except _OPEN_ERRORS as error:
+            note(SessionEvent.RETIRED)
+            self._not_opened(error, SlotEvent.NOT_OPENED)
+        else:
+            self._backoff.succeeded()
+            note(SessionEvent.OPENED)
+            self._move(SlotEvent.OPENED)
+            return session
+        return None
+
+    def _not_opened(self, error: Exception, event: SlotEvent) -> None:
+        if isinstance(error, PKCS11Error):
+            error = TokenError(code_of(error), began=False)
+        self._remember(error)
+        _log.warning("no session", token=self.token.label, error=self.last_error)
+        self._backoff.failed(time.monotonic(), _random.random())
+        self._move(event)
+        if not self._ready(self):
+            self._move(SlotEvent.FAILED)
+
+    def _remember(self, error: Exception) -> None:
+        self.last_error = str(error)
+        self._last_action = error.action if isinstance(error, TokenError) else None
+
+    def _renew(self, seen: int) -> None:
+        """Begin the next generation, once for all who saw the old one fail."""
+        with self._lock:
+            if self.generation == seen:
+                self.generation += 1
+
+    def _move(self, event: SlotEvent, seen: int | None = None) -> None:
+        """Change the state; old news about a former generation changes nothing."""
+        with self._lock:
+            if seen not in (None, self.generation):
+                return
+            before = self.state
+            self.state = after = SLOTS[before, event]
+            if before is not after:
+                self._entered(after)
+        if before is not after:
+            _log.info("slot", token=self.token.label, state=after, error=self.last_error)
+            self._changed()
+
+    def _entered(self, state: SlotState) -> None:
+        if state is SlotState.DOWN:
+            self.generation += 1
+            self.down_since = self.down_since or time.monotonic()
+        elif state is SlotState.UP:
+            self.down_since = None
+            self.record.clear()

@@ -1,0 +1,176 @@
+"""The thread that owns one session: it takes jobs, and replaces its session after any error."""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from signer.errors import OutcomeUnknownError
+from signer.hsm.desk import Desk
+from signer.hsm.errors import TokenError
+from signer.hsm.health import SESSIONS, SessionEvent, SessionState
+from signer.hsm.job import Job
+from signer.hsm.session import BoundSession
+from signer.hsm.slot import Slot
+
+# How soon an idle session notices that its slot went down, seconds.
+TICK_SECONDS: Final = 1.0
+_WORKING: Final = frozenset({SessionState.READY, SessionState.BUSY})
+
+_log = structlog.get_logger(__name__)
+_random = random.SystemRandom()
+
+
+class Worker:
+    """A place for one session in the pool.
+
+    Args:
+        slot: where it opens sessions.
+        desk: where jobs come from.
+        stopping: set when the pool closes.
+        stuck_seconds: how long a call may take before its session counts as stuck.
+        keepalive_seconds: how long a session may be idle; the pings keep below it,
+            and are spread.
+        failed: told the slot's label and each return code that was no success.
+    """
+
+    def __init__(
+        self,
+        slot: Slot,
+        desk: Desk,
+        stopping: threading.Event,
+        *,
+        stuck_seconds: float,
+        keepalive_seconds: float,
+        failed: Callable[[str, str], None],
+    ) -> None:
+        self.slot = slot
+        self._desk = desk
+        self._stopping = stopping
+        self._stuck_seconds = stuck_seconds
+        self._keepalive_seconds = keepalive_seconds
+        self._failed = failed
+        self._state = SessionState.PAUSED
+        self._since = time.monotonic()
+        self._first: BoundSession | None = None
+        # A call that never ends must not keep the process from ending.
+        self._thread = threading.Thread(target=self._run, name="hsm-session", daemon=True)
+
+    def start(self, session: BoundSession | None) -> None:
+        """Start, with a session that is open already or without."""
+        self._first = session
+        if session is not None:
+            self._note(SessionEvent.TRIED)
+            self._note(SessionEvent.OPENED)
+        self._thread.start()
+
+    def join(self, seconds: float) -> None:
+        """Wait for its end, for some time."""
+        self._thread.join(seconds)
+
+    def state_at(self, now: float) -> SessionState:
+        """Return the state; a call that takes too long makes it STUCK."""
+        state, since = self._state, self._since
+        at_work = state in (SessionState.BUSY, SessionState.OPENING)
+        if at_work and now - since > self._stuck_seconds:
+            return SessionState.STUCK
+        return state
+
+    def is_working(self, now: float) -> bool:
+        """Tell whether its session is ready or at work, and not stuck."""
+        return self.state_at(now) in _WORKING
+
+    def _run(self) -> None:
+        session = self._first
+        while session is not None or not self._stopping.is_set():
+            if session is not None:
+                self._serve(session)
+                session.close()
+            session = self._slot_session()
+        self._note(SessionEvent.CLOSED)
+
+    def _slot_session(self) -> BoundSession | None:
+        try:
+            return self.slot.connect(self._note, self._stopping)
+        except Exception:  # noqa: BLE001 - a bug must not cost the pool a thread
+            _log.exception("a session failed to open")
+            if self._state is SessionState.OPENING:
+                self._note(SessionEvent.RETIRED)
+            self._stopping.wait(TICK_SECONDS)
+            return None
+
+    def _serve(self, session: BoundSession) -> None:
+        ping_at = self._next_ping()
+        while self._usable(session):
+            job = self._desk.take(TICK_SECONDS)
+            if job is not None:
+                if not self._usable(session):
+                    self._desk.put_back(job)
+                    break
+                if not self._work(session, job):
+                    return
+                ping_at = 0.0
+            elif ping_at and time.monotonic() >= ping_at:
+                if not self._ping(session):
+                    break
+                ping_at = 0.0
+            ping_at = ping_at or self._next_ping()
+        self._note(SessionEvent.RETIRED)
+
+    def _usable(self, session: BoundSession) -> bool:
+        return self.slot.is_current(session) and not self._stopping.is_set()
+
+    def _next_ping(self) -> float:
+        return time.monotonic() + self._keepalive_seconds * _random.uniform(0.5, 0.9)
+
+    def _ping(self, session: BoundSession) -> bool:
+        code = session.ping()
+        if code:
+            self._complain(session, TokenError(code, began=False))
+        return not code
+
+    def _work(self, session: BoundSession, job: Job) -> bool:
+        """Do a job; True when the session may be used again."""
+        job.begin(session, self.slot)
+        self._note(SessionEvent.TAKEN)
+        try:
+            signature = session.sign(job.way.name, job.way.scheme.prepared, job.data)
+        except TokenError as error:
+            self._retire(session, job, error)
+            return False
+        except BaseException:  # noqa: BLE001 - the same; and nothing is certain then
+            _log.exception("signing failed")
+            self._note(SessionEvent.RETIRED)
+            job.fail(OutcomeUnknownError("internal error"))
+            return False
+        job.succeed(signature)
+        seconds = job.ended - job.began
+        self._desk.served(seconds)
+        self.slot.record.succeeded()
+        in_time = seconds < self._stuck_seconds
+        self._note(SessionEvent.DONE if in_time else SessionEvent.RETIRED)
+        return in_time
+
+    def _retire(self, session: BoundSession, job: Job, error: TokenError) -> None:
+        self._note(SessionEvent.RETIRED)
+        again = job.try_again(error)
+        self._complain(session, error)
+        if again:
+            self._desk.put_back(job)
+        else:
+            job.fail(error.for_caller())
+
+    def _complain(self, session: BoundSession, error: TokenError) -> None:
+        self._failed(self.slot.token.label, str(error))
+        self.slot.failed(session, error)
+
+    def _note(self, event: SessionEvent) -> None:
+        before = self._state
+        self._since = time.monotonic()
+        self._state = after = SESSIONS[before, event]
+        change = (after in _WORKING) - (before in _WORKING)
+        if change:
+            self._desk.count(change)
