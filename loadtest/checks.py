@@ -32,9 +32,10 @@ class Fault(StrEnum):
     AUDIT_INDEX_REUSED = "AUDIT_INDEX_REUSED"  # two decisions of one key, one record
 
 
-# Not wrong, but not an answer either: the server could not keep up.
+# Not wrong, but not an answer either: the server could not keep up. CANCELLED was seen
+# from a grpcio server with thousands of calls waiting; nothing here cancels a call.
 OVERLOAD = frozenset(
-    {Fault.UNANSWERED, "DEADLINE_EXCEEDED", "UNAVAILABLE", "RESOURCE_EXHAUSTED"}
+    {Fault.UNANSWERED, "CANCELLED", "DEADLINE_EXCEEDED", "UNAVAILABLE", "RESOURCE_EXHAUSTED"}
     | {"LEDGER_UNAVAILABLE", "HSM_UNAVAILABLE", "DRAINING", "STREAM_ENDED"}
 )
 
