@@ -19,13 +19,13 @@ PRIVATE_KEY: Final = 3
 PUBLIC_KEY: Final = 2
 P256: Final = bytes.fromhex("06082a8648ce3d030107")
 DIGEST: Final = bytes(range(32))
+ROOM: Final = 256
 
 _CLASS, _TOKEN, _PRIVATE, _LABEL = 0x000, 0x001, 0x002, 0x003
 _SIGN, _EC_PARAMS, _EC_POINT = 0x108, 0x180, 0x181
 _ECDSA, _EC_KEY_PAIR_GEN = 0x1041, 0x1040
 _SERIAL_SESSION, _RW_SESSION, _OS_LOCKING_OK = 0x4, 0x2, 0x2
 _USER = 1
-_ROOM = 256
 _POINT = slice(2, 67)  # of CKA_EC_POINT, without its DER OCTET STRING
 
 Answer = tuple[int, int]
@@ -95,7 +95,7 @@ class Client:
 
     def token_info(self, slot: int) -> tuple[int, bytes]:
         """Return CK_TOKEN_INFO as it is; its serial number is at 80 to 96."""
-        info = ctypes.create_string_buffer(_ROOM)
+        info = ctypes.create_string_buffer(ROOM)
         return self.call("C_GetTokenInfo", slot, info), info.raw
 
     def open(self, slot: int = 0, *, rw: bool = False) -> Answer:
@@ -129,8 +129,8 @@ class Client:
     def point(self, session: int, label: str) -> bytes:
         """Return a P-256 key's public point, uncompressed."""
         _, key = self.find(session, label, PUBLIC_KEY)
-        buffer = ctypes.create_string_buffer(_ROOM)
-        attribute = _Attribute(_EC_POINT, cast(buffer, c_void_p), _ROOM)
+        buffer = ctypes.create_string_buffer(ROOM)
+        attribute = _Attribute(_EC_POINT, cast(buffer, c_void_p), ROOM)
         self.call("C_GetAttributeValue", session, key, byref(attribute), 1)
         return buffer.raw[_POINT]
 
@@ -150,9 +150,11 @@ class Client:
         """Begin to sign with ECDSA."""
         return self.call("C_SignInit", session, byref(_Mechanism(_ECDSA)), key)
 
-    def finish_sign(self, session: int, data: bytes = DIGEST) -> tuple[int, bytes]:
-        """Sign what was begun."""
-        signature, length = ctypes.create_string_buffer(_ROOM), c_ulong(_ROOM)
+    def finish_sign(
+        self, session: int, data: bytes = DIGEST, room: int = ROOM
+    ) -> tuple[int, bytes]:
+        """Sign what was begun, into a buffer of ``room`` bytes."""
+        signature, length = ctypes.create_string_buffer(ROOM), c_ulong(room)
         code = self.call("C_Sign", session, data, len(data), signature, byref(length))
         return code, b"" if code else signature.raw[: length.value]
 

@@ -70,6 +70,13 @@ def test_invalid_sessions(client: Client, faulty: Faulty) -> None:
     assert {signer.sign() for signer in old} == {Ckr.SESSION_HANDLE_INVALID}
 
 
+def test_invalid_sessions_are_closed(client: Client, faulty: Faulty) -> None:
+    """What was invalidated takes no room: three times half of what the module can hold works."""
+    for _ in range(3):
+        assert {client.open()[0] for _ in range(2048)} == {Ckr.OK}
+        faulty.invalidate_sessions()
+
+
 def test_lost_login(signer: Signer, faulty: Faulty) -> None:
     """A lost login shows in every use of a key; after the next, handles must be found again."""
     faulty.log_out()
@@ -156,14 +163,23 @@ def test_pace(client: Client, faulty: Faulty) -> None:
 
 
 def test_cached(signer: Signer, faulty: Faulty) -> None:
-    """The same key and data give the same signature, which verifies; others are computed."""
+    """The same key and data give the same signature, which verifies."""
     faulty.cache()
     answers = [signer.signature() for _ in range(3)]
     assert len(set(answers)) == 1
     assert signer.verifies(answers[0][1])
-    other = signer.client.sign(signer.session, signer.key, bytes(32))
-    assert other[0] == Ckr.OK
-    assert other != answers[0]
+
+
+def test_cached_apart(signer: Signer, faulty: Faulty) -> None:
+    """Other data or another key gives another signature, also where their hashes collide."""
+    faulty.cache()
+    client, session = signer.client, signer.session
+    messages = [number.to_bytes(32) for number in range(500)]
+    answers = {client.sign(session, signer.key, message) for message in messages}
+    _, other_key = client.find(session, OTHER_KEY)
+    answers.add(client.sign(session, other_key, messages[0]))
+    assert len(answers) == 501
+    assert {code for code, _ in answers} == {Ckr.OK}
 
 
 def test_cached_operation(signer: Signer, faulty: Faulty) -> None:

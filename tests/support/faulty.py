@@ -243,9 +243,10 @@ class Faulty:
         self._control.initialization += 1
 
     def reset(self) -> None:
-        """Behave as the inner module does, and count from zero."""
+        """Behave as the inner module does, count from zero, and let chance repeat itself."""
         self.clear()
         self.restore()
+        self._control.draws = 0
         for found in self._slots(None):
             found.settings = layout.Settings()
             found.counters = layout.SlotCounters()
@@ -312,7 +313,11 @@ def _mapped(path: Path) -> Control:
 
 
 def _number(function: str) -> int:
-    return layout.ANY_FUNCTION if function == "*" else FUNCTIONS.index(function)
+    if function == "*":
+        return layout.ANY_FUNCTION
+    if function not in FUNCTIONS:
+        raise ValueError(f"{function} is no function of PKCS#11 v2.40")
+    return FUNCTIONS.index(function)
 
 
 def _ns(ms: float) -> int:
