@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from policy.model import Decoded, Format
-from policy.payloads import binance, ethereum, hyperliquid, intent, kraken, solana
+from policy.payloads import binance, bybit, ethereum, hyperliquid, intent, kraken, okx, solana
 from policy.reasons import Code, PayloadError
 
 MAX_BYTES = 256 * 1024
@@ -36,10 +36,12 @@ def registry(formats: Iterable[Format]) -> Mapping[str, Format]:
 FORMATS = registry(
     (
         binance.FORMAT,
+        bybit.FORMAT,
         ethereum.FORMAT,
         hyperliquid.FORMAT,
         intent.FORMAT,
         kraken.FORMAT,
+        okx.FORMAT,
         solana.FORMAT,
     )
 )

@@ -39,3 +39,8 @@ def text(name: str, grammar: str, expected: str, *, required: bool = True) -> Pa
 def address(name: str) -> Parameter:
     """Where a withdrawal goes: an address that needs no percent-encoding."""
     return Parameter(name, ADDRESS, "an address, 1 to 128 of A-Z a-z 0-9 _ -")
+
+
+def client_id(name: str) -> Parameter:
+    """A client's id that every venue takes, and that makes a repetition a duplicate."""
+    return text(name, "[A-Za-z0-9]{1,32}", "an id, 1 to 32 of A-Z a-z 0-9")

@@ -6,7 +6,7 @@ base asset, however low its price. (A sell's price is a floor, so that a limit o
 price times quantity would be no limit.)
 
 Amounts have 36 decimals, the most that a policy may give an asset, so that every
-product is exact, and an asset defined with fewer decimals only gets tighter limits.
+product is exact, and rounding to the asset's own decimals is left to the engine.
 """
 
 from collections.abc import Iterable

@@ -25,6 +25,7 @@ callers = ["spiffe://firm.example/oms"]
 action = "{action}"
 assets = ["{asset}"]
 destinations = ["{destination}"]
+{order}
 [[keys.trade.limits]]
 asset = "{asset}"
 per_request = "{most}"
@@ -46,13 +47,29 @@ def refusal() -> Callable[[str, bytes], Reason]:
 
 @pytest.fixture(scope="session")
 def decided() -> Callable[..., Decision]:
-    """Decide facts by a policy with one grant and one limit on one asset."""
+    """Decide facts by a policy with one grant for just that trade, and one limit.
 
-    def decided_by(facts: Facts, tag: str, *, now_ms: int = 0, **fields: object) -> Decision:
-        algorithm = min(FORMATS[tag].algorithms)
-        policy = load(
-            _KEY.format_map({"decimals": 36, "tag": tag, "algorithm": algorithm} | fields), FORMATS
+    It is the time that the payload says, unless ``now_ms`` says another.
+    """
+
+    def decided_by(facts: Facts, tag: str, *, now_ms: int | None = None, **names: str) -> Decision:
+        trade = {
+            "venues": facts.venue,
+            "symbols": facts.symbol,
+            "sides": facts.side,
+            "order_types": facts.order_type,
+        }
+        text = _KEY.format_map(
+            {
+                "decimals": 36,
+                "tag": tag,
+                "algorithm": min(FORMATS[tag].algorithms),
+                "action": facts.action,
+                "order": "\n".join(f'{name} = ["{item}"]' for name, item in trade.items() if item),
+            }
+            | names
         )
-        return decide(policy, Ask("trade", tag, CALLER, facts), Unused(), now_ms)
+        now = now_ms if now_ms is not None else facts.timestamp or 0
+        return decide(load(text, FORMATS), Ask("trade", tag, CALLER, facts), Unused(), now)
 
     return decided_by

@@ -99,7 +99,6 @@ def test_limits_hold(decided: Callable[..., Decision], most: str, codes: list[Co
         decode(TAG, WITHDRAWAL).facts,
         TAG,
         asset="XBT@kraken:spot",
-        action="kraken.withdrawal",
         destination="bc1kar0ssrr7xf3vy5l6d3lydnwkre5og2zz3f5ldq",
         most=most,
     )
@@ -113,7 +112,6 @@ def test_another_name_of_a_pair_is_another_market(decided: Callable[..., Decisio
         facts,
         TAG,
         asset="XBT@kraken:spot",
-        action="kraken.order",
         destination="kraken:spot/XBTUSD",
         most="100",
     )
@@ -126,7 +124,8 @@ def test_another_name_of_a_pair_is_another_market(decided: Callable[..., Decisio
 def test_requests_are_canonical(payload: bytes) -> None:
     """Writing what was read gives the payload."""
     found = request.decode(payload, TABLES)
-    assert request.encode(found.line, found.values) == payload
+    assert request.encode(found) == payload
+    assert request.form(found.values) == found.text
 
 
 @pytest.mark.parametrize("payload", ACCEPTED)
@@ -214,4 +213,5 @@ def test_any_bytes(base: bytes, data: st.DataObject) -> None:
         decode(TAG, payload)
     except PayloadError:
         return
-    assert request.encode(found.line, found.values) == payload
+    assert request.encode(found) == payload
+    assert request.form(found.values) == found.text

@@ -145,7 +145,7 @@ HOSTILE = {
     "empty": (b"", Code.PAYLOAD_MALFORMED),
     "trailing byte": (ACCEPTED[0] + b"\0", Code.PAYLOAD_MALFORMED),
     "trailing byte, version 0": (ACCEPTED[1] + b"\0", Code.PAYLOAD_MALFORMED),
-    "too long": (ACCEPTED[0] + bytes(1200), Code.PAYLOAD_MALFORMED),
+    "too long": (_legacy(Instruction(OTHER, bytes(1100), [])), Code.PAYLOAD_MALFORMED),
     "other version": (b"\x81" + ACCEPTED[0] + b"\0", Code.PAYLOAD_UNSUPPORTED),
     "off-chain message": (b"\xffsolana offchain\0\0hi", Code.PAYLOAD_UNSUPPORTED),
     "lookup table": (
