@@ -43,9 +43,10 @@ class Spoilt:
         """Answer, and spoil it."""
         with self._lock:
             self._number += 1
-            self.hold(self._number)
+            number = self._number
+            self.hold(number)
         result = self._signer.result(caller, request)
-        self.spoil(result, self._number)
+        self.spoil(result, number)
         return result
 
     def hold(self, number: int) -> None:
