@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, count, pairwise, repeat
 
-from loadtest.profile import Call, Phase, Profile
+from loadtest.profile import Phase, Profile
 
 
 def arrivals(profile: Profile) -> array[float]:
@@ -73,11 +73,6 @@ def measured_spans(phases: Sequence[Phase]) -> list[tuple[float, float]]:
     """Return when the measured phases start and end, in seconds from the start."""
     bounds = pairwise(accumulate((phase.seconds for phase in phases), initial=0.0))
     return [span for phase, span in zip(phases, bounds, strict=True) if phase.measured]
-
-
-def expected_payloads(calls: Sequence[Call]) -> float:
-    """Return how many payloads an average call of the mix carries."""
-    return sum(call.weight * call.batch for call in calls) / sum(call.weight for call in calls)
 
 
 def _rng(profile: Profile, purpose: str) -> random.Random:

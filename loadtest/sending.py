@@ -85,6 +85,7 @@ class Stream:
         self._id_of = id_of
         self._waiting: dict[str, int] = {}
         self._failure: Failure | None = None
+        self._closing = False
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         open_stream: Any = channel.stream_stream(STREAM)
         self._call = open_stream(iter(self._outbox.get, None))
@@ -100,6 +101,7 @@ class Stream:
 
     def close(self) -> None:
         """End the stream; what has not been answered stays unanswered."""
+        self._closing = True
         self._outbox.put(None)
         self._call.cancel()
         self._reader.join()
@@ -115,7 +117,7 @@ class Stream:
             ended = failure(self._call)
         else:
             ended = Failure("STREAM_ENDED")
-        if ended.code != grpc.StatusCode.CANCELLED.name:  # our own closing
+        if not self._closing:
             self._failure = ended
             self._fail(ended)
 

@@ -84,6 +84,15 @@ class Forgetful(Spoilt):
             result.request_id = result.response.request_id = "nobody"
 
 
+class Breaking(Spoilt):
+    """Breaks down at its twentieth request."""
+
+    def spoil(self, result: pb.SignPayloadResult, number: int) -> None:
+        """Raise what a bug would."""
+        if number == 20:
+            raise RuntimeError("a bug")
+
+
 def test_two_processes_get_what_they_expect(certificates: Path) -> None:
     """A mix of all methods from two processes is answered, checked and counted in full."""
     wanted = profile.load(PROFILES / "smoke.toml").model_copy(update={"max_lag_ms": 1000.0})
@@ -163,6 +172,14 @@ def test_a_server_that_goes_away_is_an_outcome(certificates: Path) -> None:
     assert report.unexpected
     names = {label.partition(": ")[2] for label in report.unexpected}
     assert names <= {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "STREAM_ENDED", "UNANSWERED"}
+
+
+def test_a_stream_that_ends_fails_all_that_was_in_it(certificates: Path) -> None:
+    """What waits in a broken stream, and what is sent into it later, has its status."""
+    with Echo(certificates, Breaking()) as server:
+        report = run_here(profile_of(STREAM), server.address, certificates)
+    assert report.unexpected == {"stream: UNKNOWN": 31}
+    assert report.total.outcomes == {"UNKNOWN": 31, "SIGNED": 19}
 
 
 def test_a_target_that_is_not_there_stops_the_run(certificates: Path) -> None:
