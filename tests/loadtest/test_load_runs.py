@@ -90,7 +90,7 @@ class Breaking(Spoilt):
     def spoil(self, result: pb.SignPayloadResult, number: int) -> None:
         """Raise what a bug would."""
         if number == 20:
-            raise RuntimeError("a bug")
+            raise RuntimeError(f"a bug at {result.request_id}")
 
 
 def test_two_processes_get_what_they_expect(certificates: Path) -> None:
