@@ -4,10 +4,17 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.softhsm import SoftHsm, make_softhsm
 
 SPARE_TOKENS = ("signgate-scratch", "signgate-pin", "signgate-twin", "signgate-twin")
+
+# On a shared machine an example may take any time; what is slow shows in a benchmark.
+settings.register_profile(
+    "shared", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("shared")
 
 
 @pytest.fixture(scope="session")
