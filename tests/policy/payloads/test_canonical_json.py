@@ -151,3 +151,10 @@ def test_the_deepest_document_is_read() -> None:
     assert canonical_json.decode(b'{"a":' + b"[" * inner + b"]" * inner + b"}")
     deeper = b'{"a":' + b"[" * (inner + 1) + b"]" * (inner + 1) + b"}"
     assert _refusal(deeper) is Code.PAYLOAD_MALFORMED
+
+
+@pytest.mark.parametrize("digits", [17, 4301, 200_000])
+def test_a_long_integer_is_refused_by_its_length(digits: int) -> None:
+    """Long numbers are refused before they are computed, whatever limit Python has."""
+    with pytest.raises(PayloadError, match="beyond 9007199254740991"):
+        canonical_json.decode(b'{"a":' + b"9" * digits + b"}")
