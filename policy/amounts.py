@@ -38,6 +38,18 @@ def parse(text: str, decimals: int) -> int:
     return amount
 
 
+def rescale(amount: int, decimals: int | None, wanted: int) -> int:
+    """Return an amount with ``decimals`` decimals in units of ``wanted`` decimals.
+
+    Rounds up, so that a limit never counts too little. None: it has those already.
+    """
+    if decimals is None:
+        return amount
+    if wanted >= decimals:
+        return int(amount * 10 ** (wanted - decimals))
+    return -int(-amount // 10 ** (decimals - wanted))
+
+
 def to_text(amount: int, decimals: int) -> str:
     """Return base units as decimal text, without trailing zeros: the inverse of ``parse``."""
     digits = str(amount).rjust(decimals + 1, "0")

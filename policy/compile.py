@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from policy import fields, hours, schema
+from policy import fields, hours, networks, schema
 from policy.assets import Asset
 from policy.hours import Hours
-from policy.model import Counter, Format
+from policy.model import Counter, Format, Side
 from policy.names import Names
 from policy.problems import Location, path
-from policy.rules import Approval, Grant, KeyPolicy, Limit, WindowLimit
+from policy.rules import PRICE_DECIMALS, Approval, Grant, KeyPolicy, Limit, WindowLimit
 
 _T = TypeVar("_T")
 _ETHEREUM = "ethereum."  # the payload formats whose actions happen on an EIP-155 chain
@@ -81,15 +81,24 @@ class KeyCompiler:
             action=table.action,
             chain_ids=self._chains(location, table, actions),
             assets=frozenset(asset.name for asset in assets),
-            destinations=self._names.addresses(destinations, table.destinations),
+            destinations=self._names.addresses(destinations, table.destinations or ()),
             sources=self._sources(location, table),
+            venues=frozenset(table.venues or (None,)),
+            symbols=frozenset(table.symbols or (None,)),
+            sides=frozenset(table.sides or (None,)),
+            order_types=frozenset(table.order_types or (None,)),
+            worst_price=self._worst_price(location, table.worst_price),
+            session=frozenset((False, table.session)),
+            networks=tuple(map(networks.parse, table.networks)) if table.networks else None,
+            not_before_ms=fields.instant_ms(table.not_before) if table.not_before else 0,
+            expires_ms=fields.instant_ms(table.expires) if table.expires else None,
             hours=_hours(table.hours),
             approval=self._approval(location, table, assets),
         )
 
     def _assets(self, location: Location, table: schema.Grant) -> list[Asset]:
         assets = []
-        for index, name in enumerate(table.assets):
+        for index, name in enumerate(table.assets or ()):
             here = (*location, "assets", index)
             asset = self._names.asset(here, name)
             if asset is None:
@@ -144,6 +153,18 @@ class KeyCompiler:
         if table.sources is None:
             return frozenset((None,))
         return frozenset(self._names.addresses((*location, "sources"), table.sources))
+
+    def _worst_price(
+        self, location: Location, table: schema.WorstPrice | None
+    ) -> dict[Side, int] | None:
+        if table is None:
+            return None
+        prices = {Side.BUY: table.buy, Side.SELL: table.sell}
+        return {
+            side: self._names.number((*location, "worst_price", side.value), text, PRICE_DECIMALS)
+            for side, text in prices.items()
+            if text is not None
+        }
 
     def _approval(
         self, location: Location, grant: schema.Grant, assets: list[Asset]

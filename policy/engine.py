@@ -13,6 +13,9 @@ from policy.model import Ask, Charge, Counter, Decision, LimitState, Role, Usage
 from policy.reasons import Code, Reason
 from policy.rules import KeyPolicy, Limit, Policy, Request, WindowLimit
 
+# How far a payload's own clock may be off, either way: what is dated later could be
+# kept and sent then.
+MAX_SKEW_MS = 60_000
 _NOTHING = Used(0, 0)
 
 
@@ -80,12 +83,14 @@ def _read(
             unknown.append(Reason(Code.ASSET_UNKNOWN, "assets", f"no asset {name}"))
         else:
             name = asset.name
+            amount = amounts.rescale(amount, transfer.decimals, asset.decimals)
         moved[name] = moved.get(name, 0) + amount
         if transfer.role is not Role.FEE:
             assets.append(name)
             destinations.append(transfer.destination)
-    request = Request(ask.facts, ask.caller, moved, assets, destinations, now_ms, approved_by)
-    return request, unknown
+    return Request(
+        ask.facts, ask.caller, ask.address, moved, assets, destinations, now_ms, approved_by
+    ), unknown
 
 
 def _payload(key: KeyPolicy, ask: Ask, now_ms: int) -> list[Reason]:
@@ -97,6 +102,10 @@ def _payload(key: KeyPolicy, ask: Ask, now_ms: int) -> list[Reason]:
     if expires_at is not None and expires_at * 1000 < now_ms:
         detail = f"expired at {expires_at} s; it is {now_ms} ms"
         reasons.append(Reason(Code.PAYLOAD_EXPIRED, "payload.expires_at", detail))
+    timestamp = ask.facts.timestamp
+    if timestamp is not None and abs(timestamp - now_ms) > MAX_SKEW_MS:
+        detail = f"dated {timestamp} ms; it is {now_ms} ms"
+        reasons.append(Reason(Code.PAYLOAD_TIMESTAMP, "payload.timestamp", detail))
     return reasons
 
 

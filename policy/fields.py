@@ -7,6 +7,7 @@ in spaces is refused, since it would name something else or nothing.
 """
 
 import re
+from datetime import UTC, datetime
 
 from policy.keccak import keccak256
 
@@ -18,6 +19,8 @@ _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _DNS = re.compile(rf"{_LABEL}(\.{_LABEL})+", re.ASCII)
 _SPAN = re.compile(r"([1-9][0-9]{0,8})([smhd])", re.ASCII)
 _UNIT_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_TAG = re.compile(r"[!-~]{1,64}", re.ASCII)
+_INSTANT = "%Y-%m-%dT%H:%M:%SZ"
 _ADDRESS = re.compile(r"[!-~]{1,128}", re.ASCII)
 _ETHEREUM = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 _MAX_TEXT = 255
@@ -67,6 +70,17 @@ def san(text: str) -> str:
     return text
 
 
+def tag(text: str) -> str:
+    """Check a venue, a symbol or an order type, as its payload format spells it.
+
+    Raises:
+        ValueError: it is empty, long, or has a space or a foreign character.
+    """
+    if not _TAG.fullmatch(text):
+        raise ValueError(f"{text[:_MAX_TEXT]!a} is not a tag: 1 to 64 ASCII characters, no spaces")
+    return text
+
+
 def span_ms(text: str) -> int:
     """Return the milliseconds of a span such as ``90s``, ``15m``, ``24h`` or ``7d``.
 
@@ -80,6 +94,21 @@ def span_ms(text: str) -> int:
     if milliseconds > MAX_SPAN_MS:
         raise ValueError(f"{text} is longer than 366d")
     return milliseconds
+
+
+def instant_ms(text: str) -> int:
+    """Return the milliseconds since the epoch of a time such as ``2027-01-31T00:00:00Z``.
+
+    Raises:
+        ValueError: it is not RFC 3339 in UTC, in whole seconds.
+    """
+    try:
+        moment = datetime.strptime(text, _INSTANT).replace(tzinfo=UTC)
+    except ValueError:
+        moment = None
+    if moment is None or moment.strftime(_INSTANT) != text or moment.timestamp() < 0:
+        raise ValueError(f'{text!a} is not a time; write it in UTC, like "2027-01-31T00:00:00Z"')
+    return int(moment.timestamp()) * 1000
 
 
 def address(text: str) -> str:

@@ -101,12 +101,16 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Who wants which key to sign what."""
+    """Who wants which key to sign what.
+
+    ``address`` is the caller's IP address, without a port; None where it is not known.
+    """
 
     key: str
     format: str
     caller: str
     facts: Facts
+    address: str | None = None
 
 
 class Counter(NamedTuple):

@@ -51,8 +51,12 @@ class Names:
 
     def amount(self, location: Location, text: str, asset: Asset) -> int:
         """Return the amount in base units; report that it is no amount of this asset."""
+        return self.number(location, text, asset.decimals)
+
+    def number(self, location: Location, text: str, decimals: int) -> int:
+        """Return text as an integer with so many decimals; report that it has more."""
         try:
-            return amounts.parse(text, asset.decimals)
+            return amounts.parse(text, decimals)
         except ValueError as error:
             self.report(location, str(error))
             return 0

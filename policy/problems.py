@@ -24,6 +24,7 @@ _TABLES: Final[dict[str, type[BaseModel]]] = {
     "keys": schema.Key,
     "grants": schema.Grant,
     "hours": schema.Hours,
+    "worst_price": schema.WorstPrice,
     "approval": schema.Approval,
     "limits": schema.Limit,
     "windows": schema.Window,

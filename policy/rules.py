@@ -9,11 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from policy import amounts, networks
 from policy.algorithms import Algorithm
 from policy.assets import Asset
 from policy.hours import Hours
-from policy.model import Counter, Facts
+from policy.model import Counter, Facts, Side
+from policy.networks import Network
 from policy.reasons import Code, Reason
+
+PRICE_DECIMALS = amounts.MAX_DECIMALS
+_NONE = frozenset((None,))
+_NO_SESSION = frozenset((False,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,12 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Who may do what with a key. None stands for "no chain" and "the key's own funds"."""
+    """Who may do what with a key.
+
+    In a list of what is allowed None stands for a payload that names no such thing:
+    no chain, no venue, the key's own funds. Without assets a grant is for payloads
+    that move nothing. Times are milliseconds since the epoch, the end excluded.
+    """
 
     id: str
     path: str
@@ -37,6 +48,15 @@ class Grant:
     assets: frozenset[str]
     destinations: frozenset[str]
     sources: frozenset[str | None]
+    venues: frozenset[str | None] = _NONE
+    symbols: frozenset[str | None] = _NONE
+    sides: frozenset[Side | None] = _NONE
+    order_types: frozenset[str | None] = _NONE
+    worst_price: Mapping[Side, int] | None = None  # with PRICE_DECIMALS decimals
+    session: frozenset[bool] = _NO_SESSION
+    networks: tuple[Network, ...] | None = None
+    not_before_ms: int = 0
+    expires_ms: int | None = None
     hours: Hours | None = None
     approval: Approval | None = None
 
@@ -93,6 +113,7 @@ class Request(NamedTuple):
 
     facts: Facts
     caller: str
+    address: str | None
     moved: dict[str, int]
     assets: list[str]
     destinations: list[str | None]
@@ -117,8 +138,8 @@ def chain(grant: Grant, request: Request) -> Reason | None:
 
 
 def assets(grant: Grant, request: Request) -> Reason | None:
-    """Everything that moves is granted, and something does move."""
-    if request.assets and grant.assets.issuperset(request.assets):
+    """Everything that moves is granted; nothing moves exactly where no asset is granted."""
+    if bool(request.assets) == bool(grant.assets) and grant.assets.issuperset(request.assets):
         return None
     bad = _unlisted(request.assets, grant.assets) or "the payload moves nothing"
     return _fail(Code.ASSET_NOT_ALLOWED, grant, "assets", bad)
@@ -138,6 +159,60 @@ def source(grant: Grant, request: Request) -> Reason | None:
     if found in grant.sources:
         return None
     return _fail(Code.SOURCE_NOT_ALLOWED, grant, "sources", f"{found} is not listed")
+
+
+def order(grant: Grant, request: Request) -> Reason | None:
+    """It trades where, what and how the grant names; no grant names nothing."""
+    facts = request.facts
+    for found, listed, field in (
+        (facts.venue, grant.venues, "venues"),
+        (facts.symbol, grant.symbols, "symbols"),
+        (facts.side, grant.sides, "sides"),
+        (facts.order_type, grant.order_types, "order_types"),
+    ):
+        if found not in listed:
+            return _fail(Code.ORDER_NOT_ALLOWED, grant, field, f"{found} is not listed")
+    return None
+
+
+def price(grant: Grant, request: Request) -> Reason | None:
+    """A buy costs at most, a sale brings at least what the grant names for it."""
+    if grant.worst_price is None:
+        return None
+    side, text = request.facts.side, request.facts.price
+    worst = None if side is None else grant.worst_price.get(side)
+    if worst is None or text is None:
+        detail = f"{side} at {text}: nothing to compare"
+        return _fail(Code.PRICE_NOT_ALLOWED, grant, "worst_price", detail)
+    found = amounts.parse(text, PRICE_DECIMALS)
+    if found <= worst if side is Side.BUY else found >= worst:
+        return None
+    bound = amounts.to_text(worst, PRICE_DECIMALS)
+    return _fail(Code.PRICE_NOT_ALLOWED, grant, "worst_price", f"{side} at {text}, not {bound}")
+
+
+def session(grant: Grant, request: Request) -> Reason | None:
+    """A logon opens whatever the venue allows, so that it is granted by name."""
+    if request.facts.session in grant.session:
+        return None
+    return _fail(Code.SESSION_NOT_ALLOWED, grant, "session", "the payload opens a session")
+
+
+def network(grant: Grant, request: Request) -> Reason | None:
+    """The caller is where the grant expects it."""
+    if grant.networks is None or networks.contain(grant.networks, request.address):
+        return None
+    return _fail(Code.NETWORK_NOT_ALLOWED, grant, "networks", f"{request.address} is in none")
+
+
+def in_force(grant: Grant, request: Request) -> Reason | None:
+    """The grant has begun and has not ended."""
+    now_ms, end_ms = request.now_ms, grant.expires_ms
+    if now_ms < grant.not_before_ms:
+        return _fail(Code.GRANT_NOT_IN_FORCE, grant, "not_before", f"not yet at {now_ms} ms")
+    if end_ms is not None and now_ms >= end_ms:
+        return _fail(Code.GRANT_NOT_IN_FORCE, grant, "expires", f"no longer at {now_ms} ms")
+    return None
 
 
 def hours(grant: Grant, request: Request) -> Reason | None:
@@ -162,7 +237,20 @@ def approval(grant: Grant, request: Request) -> Reason | None:
     return _fail(Code.APPROVAL_REQUIRED, grant, "approval", detail)
 
 
-RULES = (action, chain, assets, destinations, source, hours, approval)
+RULES = (
+    action,
+    chain,
+    assets,
+    destinations,
+    source,
+    order,
+    price,
+    session,
+    network,
+    in_force,
+    hours,
+    approval,
+)
 
 
 def failures(grant: Grant, request: Request) -> list[Reason]:

@@ -14,8 +14,9 @@ from typing import Annotated, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from policy import amounts, assets, fields, hours
+from policy import amounts, assets, fields, hours, networks
 from policy.algorithms import Algorithm
+from policy.model import Side
 
 VERSION = 1
 
@@ -59,6 +60,9 @@ AssetName = Annotated[str, _checked(assets.check_name)]
 Amount = Annotated[str, _checked(amounts.check)]
 Span = Annotated[str, _checked(fields.span_ms)]
 Destination = Annotated[str, _checked(fields.destination)]
+Tag = Annotated[str, _checked(fields.tag)]
+Network = Annotated[str, _checked(networks.parse)]
+Instant = Annotated[str, _checked(fields.instant_ms)]
 Positive = Annotated[int, Field(ge=1)]
 
 
@@ -119,6 +123,26 @@ class Approval(Table):
     approvers: Many[San]
 
 
+class WorstPrice(Table):
+    """How bad the price of an order may be, in whole units as the venue writes it.
+
+    A side that has no price here may not be traded.
+
+    Attributes:
+        buy: the most that one unit may cost.
+        sell: the least that one unit must bring.
+    """
+
+    buy: Amount | None = None
+    sell: Amount | None = None
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.buy is None and self.sell is None:
+            raise ValueError("bounds nothing; give it buy, sell or both")
+        return self
+
+
 class Grant(Table):
     """``[[keys.….grants]]``: who may do what with the key. Grants are OR.
 
@@ -127,9 +151,20 @@ class Grant(Table):
         callers: SANs, in full.
         action: one action of one of the key's payload formats.
         chain_ids: EIP-155 chains; required for Ethereum, not allowed elsewhere.
-        assets: what may be moved.
+        assets: what may be moved; without assets and destinations the grant is for
+            payloads that move nothing.
         destinations: addresses and @sets of addresses.
         sources: whose funds may be moved when they are not the key's own.
+        venues: where orders go; required for payloads that name a venue.
+        symbols: what they trade, as the venue writes it; required where it is named.
+        sides: buy, sell; required where it is named.
+        order_types: as the venue writes them; required where it is named.
+        worst_price: the price of the one symbol that orders may be as bad as.
+        session: allow logons, whose holder may do whatever the venue allows; default
+            false.
+        networks: where its callers are, as 10.1.0.0/16; anywhere, without it.
+        not_before: when it begins, as 2027-01-01T00:00:00Z; at once, without it.
+        expires: when it ends, the same way; never, without it.
         hours: when; always, without it.
         approval: who must agree to larger amounts; nobody, without it.
     """
@@ -138,11 +173,36 @@ class Grant(Table):
     callers: Many[San]
     action: str
     chain_ids: Many[Positive] | None = None
-    assets: Many[AssetName]
-    destinations: Many[Destination]
+    assets: Many[AssetName] | None = None
+    destinations: Many[Destination] | None = None
     sources: Many[Destination] | None = None
+    venues: Many[Tag] | None = None
+    symbols: Many[Tag] | None = None
+    sides: Many[Annotated[Side, Field(strict=False)]] | None = None
+    order_types: Many[Tag] | None = None
+    worst_price: WorstPrice | None = None
+    session: bool = False
+    networks: Many[Network] | None = None
+    not_before: Instant | None = None
+    expires: Instant | None = None
     hours: Hours | None = None
     approval: Approval | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.assets is None) != (self.destinations is None):
+            raise ValueError("assets and destinations belong together; give both, or neither")
+        if self.assets is None and self.approval is not None:
+            raise ValueError("approval needs assets: no amount is above a bound without them")
+        if self.worst_price is not None and len(self.symbols or ()) != 1:
+            raise ValueError("worst_price needs exactly one symbol in symbols")
+        return self
+
+    @model_validator(mode="after")
+    def _lasting(self) -> Self:
+        if self.not_before and self.expires and self.not_before >= self.expires:
+            raise ValueError(f"not_before {self.not_before} is not before expires {self.expires}")
+        return self
 
 
 class Window(Table):

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TypeVar
 
 from policy.model import Ask, Counter, Used
 
-_T = TypeVar("_T", str, int, str | None, int | None)
+_T = TypeVar("_T")
 _SHOWN = 10
 
 
@@ -54,13 +55,16 @@ class Change:
 
 
 def listed(
-    path: str, old: AbstractSet[_T], new: AbstractSet[_T], *, none: str = "nothing"
+    path: str,
+    old: AbstractSet[_T],
+    new: AbstractSet[_T],
+    words: Mapping[object, str] = MappingProxyType({}),
 ) -> Iterator[Change]:
-    """Compare two lists of what is allowed; ``none`` is what None stands for."""
+    """Compare two lists of what is allowed; ``words`` are for what needs another name."""
     if added := new - old:
-        yield Change(path, Direction.LOOSER, f"adds {_names(added, none)}")
+        yield Change(path, Direction.LOOSER, f"adds {_names(added, words)}")
     if removed := old - new:
-        yield Change(path, Direction.TIGHTER, f"removes {_names(removed, none)}")
+        yield Change(path, Direction.TIGHTER, f"removes {_names(removed, words)}")
 
 
 def most(path: str, old: int, new: int, show: Callable[[int], str]) -> Iterator[Change]:
@@ -71,9 +75,7 @@ def most(path: str, old: int, new: int, show: Callable[[int], str]) -> Iterator[
         yield Change(path, Direction.TIGHTER, f"falls from {show(old)} to {show(new)}")
 
 
-def _names(
-    items: AbstractSet[str | int | None] | AbstractSet[str] | AbstractSet[int], none: str
-) -> str:
-    names = sorted(none if item is None else str(item) for item in items)
+def _names(items: AbstractSet[object], words: Mapping[object, str]) -> str:
+    names = sorted(words.get(item, str(item)) for item in items)
     rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + rest

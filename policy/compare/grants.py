@@ -5,22 +5,30 @@ chains and for each source of funds, finds an old grant that allows at least as
 much. (A request has one caller, one chain and one source, but several transfers.)
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import product
 
+from policy import amounts
 from policy.compare.change import Change, Direction, listed
-from policy.compare.schedule import opening
-from policy.rules import Approval, Grant, KeyPolicy
+from policy.compare.schedule import in_force, opening
+from policy.model import Side
+from policy.networks import Network, within
+from policy.rules import PRICE_DECIMALS, Approval, Grant, KeyPolicy
 
-# The fields of a grant that list what is allowed, and what None stands for in each.
-LISTED = {
-    "callers": "nobody",
-    "chain_ids": "no chain",
-    "assets": "nothing",
-    "destinations": "nothing",
-    "sources": "the key's own funds",
+# The fields of a grant that list what is allowed, and what to call what has no name.
+LISTED: Mapping[str, Mapping[object, str]] = {
+    "callers": {},
+    "chain_ids": {None: "no chain"},
+    "assets": {},
+    "destinations": {},
+    "sources": {None: "the key's own funds"},
+    "venues": {None: "no venue"},
+    "symbols": {None: "no symbol"},
+    "sides": {None: "no side"},
+    "order_types": {None: "no order type"},
+    "session": {True: "logons", False: "what is no logon"},
 }
 
 
@@ -46,8 +54,13 @@ def between(old: Grant, new: Grant, movable: AbstractSet[str]) -> Iterator[Chang
     if old.action != new.action:
         text = f"changes from {old.action} to {new.action}"
         yield Change(f"{at}.action", Direction.LOOSER, text)
-    for field, none in LISTED.items():
-        yield from listed(f"{at}.{field}", getattr(old, field), getattr(new, field), none=none)
+    for field, words in LISTED.items():
+        yield from listed(f"{at}.{field}", getattr(old, field), getattr(new, field), words)
+    if old.assets and not new.assets:
+        yield Change(f"{at}.assets", Direction.LOOSER, "now allows what moves nothing")
+    yield from _prices(f"{at}.worst_price", old.worst_price, new.worst_price)
+    yield from _networks(f"{at}.networks", old.networks, new.networks)
+    yield from in_force(at, old, new)
     yield from opening(f"{at}.hours", old.hours, new.hours)
     yield from _approval(f"{at}.approval", old.approval, new.approval, movable)
 
@@ -56,7 +69,7 @@ def _changed(old: Grant | None, new: Grant, movable: AbstractSet[str]) -> list[C
     if old is not None:
         return list(between(old, new, movable))
     callers, assets = ", ".join(sorted(new.callers)), ", ".join(sorted(new.assets))
-    text = f"is a new grant: {callers} may do {new.action} with {assets}"
+    text = f"is a new grant: {callers} may do {new.action} with {assets or 'nothing'}"
     return [Change(new.path, Direction.LOOSER, text)]
 
 
@@ -84,6 +97,53 @@ def _parts(grant: Grant) -> Iterator[Grant]:
 def _covers(wide: Grant, narrow: Grant, movable: AbstractSet[str]) -> bool:
     found = between(wide, narrow, movable)
     return all(change.direction is not Direction.LOOSER for change in found)
+
+
+def _prices(
+    at: str, old: Mapping[Side, int] | None, new: Mapping[Side, int] | None
+) -> Iterator[Change]:
+    """Compare the worst prices; a side without one is refused where another has one."""
+    if old is None or new is None:
+        if old is not new:
+            worse = new is None
+            direction = Direction.LOOSER if worse else Direction.TIGHTER
+            yield Change(at, direction, "is gone: any price will do" if worse else "is new")
+        return
+    for side in Side:
+        yield from _price(f"{at}.{side}", side, old.get(side), new.get(side))
+
+
+def _price(at: str, side: Side, old: int | None, new: int | None) -> Iterator[Change]:
+    if old == new:
+        return
+    before, after = ("none" if price is None else _decimal(price) for price in (old, new))
+    better = new is None or (old is not None and (new < old) == (side is Side.BUY))
+    direction = Direction.TIGHTER if better else Direction.LOOSER
+    yield Change(at, direction, f"changes from {before} to {after}")
+
+
+def _decimal(price: int) -> str:
+    return amounts.to_text(price, PRICE_DECIMALS)
+
+
+def _networks(
+    at: str, old: Sequence[Network] | None, new: Sequence[Network] | None
+) -> Iterator[Change]:
+    """Compare where callers are; None is anywhere."""
+    if added := _outside(new, old):
+        yield Change(at, Direction.LOOSER, f"adds {added}")
+    if removed := _outside(old, new):
+        yield Change(at, Direction.TIGHTER, f"removes {removed}")
+
+
+def _outside(these: Sequence[Network] | None, those: Sequence[Network] | None) -> str:
+    """Name these that are in none of those."""
+    if those is None:
+        return ""
+    if these is None:
+        return "anywhere"
+    alone = (item for item in these if not any(within(item, other) for other in those))
+    return ", ".join(sorted(map(str, alone)))
 
 
 def _approval(

@@ -4,22 +4,24 @@ It tries requests at the edge of what changed, made from the new policy's own
 values, and asks the engine. Finding none proves nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import islice, product
-from typing import TypeVar
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
 
+from policy import amounts
 from policy.compare.change import Witness
 from policy.compare.grants import LISTED
 from policy.compare.limits import Bound, bounds
-from policy.compare.schedule import instants
+from policy.compare.schedule import instants, times
 from policy.engine import decide
-from policy.model import Ask, Counter, Facts, Role, Transfer, Used
-from policy.rules import Grant, KeyPolicy, Limit, Policy
+from policy.model import Ask, Counter, Facts, Role, Side, Transfer, Used
+from policy.rules import PRICE_DECIMALS, Grant, KeyPolicy, Limit, Policy
 from policy.windows import covers
 
 _T = TypeVar("_T")
-_EACH = 2  # values tried of each list that did not change
+_EACH = 3  # values tried of each list that did not change
+_TIMES = ("hours", "not_before", "expires")
 _TRIES = 2000  # requests tried for one change; each takes microseconds
 
 
@@ -54,14 +56,77 @@ def _asks(
             getattr(after, field),
             focus=path == f"{after.path}.{field}",
         )
+        or [None]  # no asset, no destination: nothing moves
         for field in LISTED
     ]
     formats = _picked(old.formats if old else frozenset(), new.formats, focus="payloads" in path)
-    times = instants(before and before.hours, after.hours, focus=path == f"{after.path}.hours")
-    for tag, at_ms, caller, chain_id, asset, destination, source in product(formats, times, *lists):
-        for transfers in _transfers(old, new, before, after, path, asset, destination):
-            facts = Facts(after.action, transfers, chain_id, source)
-            yield Ask(new.name, tag, caller, facts), at_ms
+    when = instants(
+        before and times(before),
+        times(after),
+        focus=path in {f"{after.path}.{end}" for end in _TIMES},
+    )
+    where = _picked(_hosts(before), _hosts(after), focus=path == f"{after.path}.networks")
+    for tag, at_ms, address, *values in _around([formats, when, where, *lists]):
+        chosen = Chosen(*values)
+        for transfers in _transfers(old, new, before, after, path, chosen):
+            facts = Facts(
+                after.action,
+                transfers,
+                chosen.chain_id,
+                chosen.source,
+                venue=chosen.venue,
+                symbol=chosen.symbol,
+                side=chosen.side,
+                order_type=chosen.order_type,
+                price=_price(before, after, chosen.side),
+                session=chosen.session,
+            )
+            yield Ask(new.name, tag, chosen.caller, facts, address), at_ms
+
+
+class Chosen(NamedTuple):
+    """One value of each listed field of a grant, in the order of ``LISTED``."""
+
+    caller: str
+    chain_id: int | None
+    asset: str | None
+    destination: str | None
+    source: str | None
+    venue: str | None
+    symbol: str | None
+    side: Side | None
+    order_type: str | None
+    session: bool
+
+
+def _around(lists: Sequence[Sequence[Any]]) -> Iterator[list[Any]]:
+    """Take the first of each list, then vary one after the other."""
+    if not all(lists):
+        return
+    first = [items[0] for items in lists]
+    yield first
+    for index, items in enumerate(lists):
+        for item in items[1:]:
+            yield [*first[:index], item, *first[index + 1 :]]
+
+
+def _hosts(grant: Grant | None) -> frozenset[str | None]:
+    """Return an address of each network of a grant; None where any will do."""
+    if grant is None or grant.networks is None:
+        return frozenset((None,))
+    return frozenset(str(network.network_address) for network in grant.networks)
+
+
+def _price(before: Grant | None, after: Grant, side: Side | None) -> str | None:
+    """Return the worst price that the new grant takes, or one that the old one does not."""
+    if side is None:
+        return None
+    if after.worst_price is not None:
+        price = after.worst_price.get(side, 0)
+    else:
+        old = before.worst_price.get(side, 0) if before and before.worst_price else 1
+        price = old + 1 if side is Side.BUY else max(0, old - 1)
+    return amounts.to_text(price, PRICE_DECIMALS)
 
 
 def _transfers(
@@ -70,11 +135,14 @@ def _transfers(
     before: Grant | None,
     after: Grant,
     path: str,
-    asset: str,
-    destination: str,
+    chosen: Chosen,
 ) -> Iterator[tuple[Transfer, ...]]:
     """Move the asset, or what the path is about: as a fee if the grant does not name it."""
+    asset, destination = chosen.asset, chosen.destination
     about = next((name for name, limit in new.limits.items() if _within(path, limit.path)), asset)
+    if about is None:
+        yield ()
+        return
     limit = new.limits[about]
     most = limit.per_request
     edges = {1, most, *_edges(old, before, about), *_edges(new, after, about)}
@@ -82,8 +150,8 @@ def _transfers(
         if about in after.assets:
             yield (Transfer(limit.asset.ref, amount, destination),)
         else:
-            paid = Transfer(new.limits[asset].asset.ref, 1, destination)
-            yield (paid, Transfer(limit.asset.ref, amount, None, Role.FEE))
+            fee = Transfer(limit.asset.ref, amount, None, Role.FEE)
+            yield (Transfer(new.limits[asset].asset.ref, 1, destination), fee) if asset else (fee,)
 
 
 def _edges(key: KeyPolicy | None, grant: Grant | None, asset: str) -> Iterator[int]:

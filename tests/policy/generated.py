@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from policy.model import Ask, Counter, Facts, Role, Transfer, Usage, Used
+from policy.model import Ask, Counter, Facts, Role, Side, Transfer, Usage, Used
 from policy.windows import Window
 
 Tree = dict[str, Any]
@@ -60,6 +60,11 @@ GRANT: dict[str, st.SearchStrategy[Any]] = {
     "destinations": some(PLACES),
     "sources": some(PLACES),
     "hours": _hours,
+    "networks": some(["10.1.0.0/16", "10.0.0.0/8", "10.1.2.0/24"]),
+    "expires": st.sampled_from(["2026-11-23T12:00:00Z", "2026-11-23T13:00:00Z"]),
+    "not_before": st.sampled_from(["2026-11-22T12:00:00Z", "2026-11-23T11:00:00Z"]),
+    "session": st.booleans(),
+    "sides": some(["buy", "sell"]),
     "approval": _approvals,
 }
 REQUIRED = {"callers", "assets", "destinations"}
@@ -145,8 +150,11 @@ def cases(seed: int, count: int) -> Iterator[Case]:
 def _ask(random: Random) -> Ask:
     transfers = tuple(_transfer(random) for _ in range(random.choice((1, 1, 2))))
     source = random.choice((None, None, *PLACES))
-    facts = Facts("intent.transfer", transfers, source=source)
-    return Ask("k", "intent", random.choice(CALLERS), facts)
+    side = random.choice((None, None, *Side))
+    session = random.random() < 0.1
+    facts = Facts("intent.transfer", transfers, source=source, side=side, session=session)
+    address = random.choice((None, "10.1.2.3", "10.1.3.3", "10.2.0.1"))
+    return Ask("k", "intent", random.choice(CALLERS), facts, address)
 
 
 def _transfer(random: Random) -> Transfer:

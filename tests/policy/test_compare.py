@@ -20,6 +20,8 @@ HOURS = {"tz": "UTC", "days": "mon-tue", "from": "08:00", "to": "18:00"}
 LONDON = HOURS | {"tz": "Europe/London"}
 OFFICERS = [f"spiffe://firm.example/officer/{name}" for name in "abcd"]
 APPROVAL = {"above": "5", "quorum": 2, "approvers": OFFICERS[:3]}
+PRICE = {"buy": "7", "sell": "5"}
+NEXT_YEAR = "2027-01-01T00:00:00Z"
 HOUR = {"span": "1h", "total": "25", "count": 3}
 WINDOWS = "keys.pay.limits.0.windows"
 
@@ -30,6 +32,17 @@ GRANTS = [
     ("sources", None, ["y"], "sources", "adds y"),
     ("sources", ["y"], None, "sources", "adds the key's own funds"),
     ("assets", ["USD"], ["USD", "EUR"], "assets", "adds EUR"),
+    ("session", None, True, "session", "adds logons"),
+    ("venues", ["x"], ["x", "y"], "venues", "adds y"),
+    ("symbols", ["x"], ["x", "y"], "symbols", "adds y"),
+    ("sides", ["buy"], ["buy", "sell"], "sides", "adds sell"),
+    ("order_types", ["LIMIT"], None, "order_types", "adds no order type"),
+    ("networks", ["10.1.0.0/16"], None, "networks", "adds anywhere"),
+    ("networks", ["10.1.0.0/16"], ["10.0.0.0/8"], "networks", "adds 10.0.0.0/8"),
+    ("networks", ["10.1.0.0/16"], ["10.1.0.0/17", "::/0"], "networks", "adds ::/0"),
+    ("not_before", NEXT_YEAR, None, "not_before", "from 2027-01-01T00:00:00Z to none"),
+    ("expires", NEXT_YEAR, None, "expires", "from 2027-01-01T00:00:00Z to none"),
+    ("expires", NEXT_YEAR, "2027-01-01T00:00:01Z", "expires", "to 2027-01-01T00:00:01Z"),
     ("hours", HOURS, None, "hours", "is now always; it was mon 08:00-18:00, tue 08:00-18:00"),
     ("hours", HOURS, HOURS | {"to": "18:01"}, "hours", "adds mon 18:00-18:01, tue"),
     ("hours", HOURS, HOURS | {"days": "mon-wed"}, "hours", "adds wed 08:00-18:00"),
@@ -147,6 +160,8 @@ def test_what_a_grant_gains_is_looser(
     assert found.path == f"keys.pay.grants.suppliers.{named}"
     assert text in found.description
     assert _proves(found.witness, old, new)
+    back = {item.path: item.direction for item in compare(new, old)}
+    assert found.path in back
 
 
 @pytest.mark.parametrize(("field", "before", "after", "named", "text"), LIMITS)
@@ -234,6 +249,39 @@ def test_an_asset_renamed_to_lose_its_limit_is_looser(tree: Tree, compiled: Comp
     (found,) = _looser(old, compiled(tree))
     assert "is now eip155:1/erc20:0xdAC1" in found.description
     assert _proves(found.witness, old, compiled(tree))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "path", "text"),
+    [
+        (PRICE, None, "worst_price", "is gone: any price will do"),
+        (PRICE, PRICE | {"buy": "7.1"}, "worst_price.buy", "changes from 7 to 7.1"),
+        (PRICE, PRICE | {"sell": "4"}, "worst_price.sell", "changes from 5 to 4"),
+        ({"buy": "7"}, PRICE, "worst_price.sell", "changes from none to 5"),
+    ],
+)
+def test_a_worse_price_is_looser(
+    before: object, after: object, path: str, text: str, pair: Pair, tree: Tree
+) -> None:
+    """A buy may cost more, a sale bring less; the way back is tighter."""
+    grant = tree["keys"]["pay"]["grants"][0] | {"symbols": ["X"], "sides": ["buy", "sell"]}
+    worse = [grant | ({"worst_price": price} if price else {}) for price in (before, after)]
+    old, new = pair(GRANT, *worse)
+    (found,) = _looser(old, new)
+    assert (found.path, found.description) == (f"keys.pay.grants.suppliers.{path}", text)
+    assert _proves(found.witness, old, new)
+    assert not is_looser(compare(new, old))
+
+
+def test_a_grant_of_payloads_that_move_nothing_is_another(pair: Pair, tree: Tree) -> None:
+    """Fewer assets are tighter, none at all are not: both ways are looser."""
+    grant = tree["keys"]["pay"]["grants"][0]
+    nothing = {name: grant[name] for name in ("id", "callers", "action")}
+    old, new = pair(GRANT, grant, nothing)
+    for one, other in ((old, new), (new, old)):
+        found = _looser(one, other)
+        assert found[0].path == "keys.pay.grants.suppliers.assets"
+        assert _proves(found[0].witness, one, other)
 
 
 def test_an_asset_that_loses_its_approval_is_looser(pair: Pair, tree: Tree) -> None:

@@ -7,7 +7,18 @@ from typing import Any
 import pytest
 
 from policy.engine import Unused, decide, denied
-from policy.model import Ask, Charge, Counter, Decision, Facts, LimitState, Role, Transfer, Used
+from policy.model import (
+    Ask,
+    Charge,
+    Counter,
+    Decision,
+    Facts,
+    LimitState,
+    Role,
+    Side,
+    Transfer,
+    Used,
+)
 from policy.reasons import Code
 from policy.rules import Policy
 
@@ -346,3 +357,126 @@ def test_a_total_and_a_count_are_each_optional(tree: Tree, compiled: Compile) ->
     day = Counter("pay", "USD", 7_200_000)
     usage = Table({HOUR: Used(0, 10**6), day: Used(10**9, 2)})
     assert _decide(compiled(tree), _pay(), usage=usage).allowed
+
+
+ORDER_GRANT = {
+    "venues": ["binance"],
+    "symbols": ["BTCUSDT"],
+    "sides": ["buy", "sell"],
+    "order_types": ["LIMIT"],
+    "worst_price": {"buy": "70000", "sell": "50000.5"},
+}
+ORDER = {
+    "venue": "binance",
+    "symbol": "BTCUSDT",
+    "side": Side.BUY,
+    "order_type": "LIMIT",
+    "price": "70000",
+}
+
+
+@pytest.mark.parametrize(
+    ("facts", "codes"),
+    [
+        ({}, []),
+        ({"side": Side.SELL, "price": "50000.5"}, []),
+        ({"venue": "okx"}, [Code.ORDER_NOT_ALLOWED]),
+        ({"venue": None}, [Code.ORDER_NOT_ALLOWED]),
+        ({"symbol": "ETHUSDT"}, [Code.ORDER_NOT_ALLOWED]),
+        ({"order_type": "MARKET", "price": None}, [Code.ORDER_NOT_ALLOWED, Code.PRICE_NOT_ALLOWED]),
+        ({"side": None}, [Code.ORDER_NOT_ALLOWED, Code.PRICE_NOT_ALLOWED]),
+        ({"price": "70000.000000000000000000000000000000000001"}, [Code.PRICE_NOT_ALLOWED]),
+        ({"side": Side.SELL, "price": "50000.4"}, [Code.PRICE_NOT_ALLOWED]),
+        ({"session": True}, [Code.SESSION_NOT_ALLOWED]),
+    ],
+)
+def test_an_order_is_granted_field_by_field(
+    facts: dict[str, Any], codes: list[Code], tree: Tree, compiled: Compile
+) -> None:
+    """Venue, symbol, side and type are listed; a price may be as bad as the grant says."""
+    tree["keys"]["pay"]["grants"][0] |= ORDER_GRANT
+    assert _codes(_decide(compiled(tree), _with(_pay(), **(ORDER | facts)))) == codes
+
+
+@pytest.mark.parametrize("fact", ["venue", "symbol", "side", "order_type"])
+def test_what_a_grant_does_not_list_is_denied(fact: str, policy: Policy) -> None:
+    """An order needs a grant that speaks of orders."""
+    assert _codes(_decide(policy, _with(_pay(), **{fact: ORDER[fact]}))) == [Code.ORDER_NOT_ALLOWED]
+
+
+def test_a_side_without_a_price_is_denied(tree: Tree, compiled: Compile) -> None:
+    """A worst price for buys says nothing good about sales."""
+    tree["keys"]["pay"]["grants"][0] |= ORDER_GRANT | {"worst_price": {"buy": "1"}}
+    asked = _with(_pay(), **(ORDER | {"side": Side.SELL}))
+    assert _codes(_decide(compiled(tree), asked)) == [Code.PRICE_NOT_ALLOWED]
+
+
+def test_a_session_is_granted_by_name(tree: Tree, compiled: Compile) -> None:
+    """A grant without assets lets a logon pass that moves nothing, and no payment."""
+    grant = tree["keys"]["pay"]["grants"][0]
+    grant["session"] = True
+    del grant["assets"], grant["destinations"]
+    policy = compiled(tree)
+    assert _decide(policy, _with(_pay(), session=True, transfers=())).allowed
+    refused = _decide(policy, _with(_pay(), session=True))
+    assert _codes(refused) == [Code.ASSET_NOT_ALLOWED, Code.DESTINATION_NOT_ALLOWED]
+
+
+@pytest.mark.parametrize(
+    ("address", "allowed"),
+    [
+        ("10.1.2.3", True),
+        ("::ffff:10.1.2.3", True),
+        ("2001:db8::1", True),
+        ("10.2.0.0", False),
+        ("::ffff:10.2.0.0", False),
+        ("2001:db9::", False),
+        ("10.1.2.3:443", False),
+        ("unix", False),
+        (None, False),
+    ],
+)
+def test_a_caller_comes_from_its_network(
+    address: str | None,
+    allowed: bool,  # noqa: FBT001 — a table
+    tree: Tree,
+    compiled: Compile,
+) -> None:
+    """IPv4 is the same over either kind of socket; what is no address is nowhere."""
+    tree["keys"]["pay"]["grants"][0]["networks"] = ["10.1.0.0/16", "2001:db8::/32"]
+    decision = _decide(compiled(tree), replace(_pay(), address=address))
+    assert _codes(decision) == ([] if allowed else [Code.NETWORK_NOT_ALLOWED])
+
+
+@pytest.mark.parametrize(
+    ("now", "codes"),
+    [
+        (NOON - 1, [Code.GRANT_NOT_IN_FORCE]),
+        (NOON, []),
+        (NOON + 59_999, []),
+        (NOON + 60_000, [Code.GRANT_NOT_IN_FORCE]),
+    ],
+)
+def test_a_grant_begins_and_ends(
+    now: int, codes: list[Code], tree: Tree, compiled: Compile
+) -> None:
+    """From its first millisecond up to its end, which is excluded."""
+    grant = tree["keys"]["pay"]["grants"][0]
+    grant |= {"not_before": "2026-11-23T12:00:00Z", "expires": "2026-11-23T12:01:00Z"}
+    assert _codes(_decide(compiled(tree), _pay(), now=now)) == codes
+
+
+@pytest.mark.parametrize(("skew", "allowed"), [(0, True), (60_000, True), (60_001, False)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_payload_is_dated_now(skew: int, allowed: bool, sign: int, policy: Policy) -> None:  # noqa: FBT001 — a table
+    """What is dated later could be kept and sent then."""
+    decision = _decide(policy, _with(_pay(), timestamp=NOON + sign * skew))
+    assert _codes(decision) == ([] if allowed else [Code.PAYLOAD_TIMESTAMP])
+
+
+def test_an_amount_is_counted_in_the_decimals_of_its_asset(policy: Policy) -> None:
+    """A format with more decimals is rounded up, one with fewer is exact."""
+    fine = Transfer("USD", 10**34 + 1, "acme", decimals=36)
+    coarse = Transfer("USD", 3, "acme", decimals=0)
+    decision = _decide(policy, _with(_pay(), transfers=(fine, coarse)))
+    assert decision.charges[0].amount == 1 + 1 + 300

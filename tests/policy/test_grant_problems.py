@@ -143,6 +143,80 @@ CASES: dict[str, tuple[tuple[str, Any], str, str]] = {
         "keys.wd.grants[0].sources[0]",
         "is not defined",
     ),
+    # What moves nothing.
+    "assets without destinations": (
+        (f"{GRANT}.destinations", REMOVED),
+        "keys.wd.grants[0]",
+        "assets and destinations belong together",
+    ),
+    "approval without assets": (
+        (GRANT, {"id": "a", "callers": ["a.b"], "action": "x", "approval": APPROVAL}),
+        "keys.wd.grants[0]",
+        "approval needs assets",
+    ),
+    # Orders.
+    "symbol with a space": (
+        (f"{GRANT}.symbols", ["BTC USDT"]),
+        "keys.wd.grants[0].symbols[0]",
+        "is not a tag: 1 to 64 ASCII characters, no spaces",
+    ),
+    "side": ((f"{GRANT}.sides", ["BUY"]), "keys.wd.grants[0].sides[0]", "'buy' or 'sell'"),
+    "worst price of any symbol": (
+        (f"{GRANT}.worst_price", {"buy": "1"}),
+        "keys.wd.grants[0]",
+        "worst_price needs exactly one symbol in symbols",
+    ),
+    "worst price of nothing": (
+        (f"{GRANT}.worst_price", {}),
+        "keys.wd.grants[0].worst_price",
+        "bounds nothing; give it buy, sell or both",
+    ),
+    "worst price field": (
+        (f"{GRANT}.worst_price", {"buy": "1", "max": "1"}),
+        "keys.wd.grants[0].worst_price.max",
+        "unknown field; known here: buy, sell",
+    ),
+    # Networks.
+    "network": (
+        (f"{GRANT}.networks", ["10.0.0.0/33"]),
+        "keys.wd.grants[0].networks[0]",
+        'is not a network; write it like "10.1.0.0/16"',
+    ),
+    "network of a host": (
+        (f"{GRANT}.networks", ["10.1.2.3/16"]),
+        "keys.wd.grants[0].networks[0]",
+        'has another spelling; write "10.1.0.0/16"',
+    ),
+    # When a grant is in force.
+    "expiry": (
+        (f"{GRANT}.expires", "2027-01-31"),
+        "keys.wd.grants[0].expires",
+        'is not a time; write it in UTC, like "2027-01-31T00:00:00Z"',
+    ),
+    "expiry in another spelling": (
+        (f"{GRANT}.expires", "2027-1-31T00:00:00Z"),
+        "keys.wd.grants[0].expires",
+        "is not a time",
+    ),
+    "expiry before the epoch": (
+        (f"{GRANT}.expires", "1969-01-31T00:00:00Z"),
+        "keys.wd.grants[0].expires",
+        "is not a time",
+    ),
+    "over before it begins": (
+        (
+            GRANT,
+            {
+                "id": "a",
+                "callers": ["a.b"],
+                "action": "x",
+                "not_before": "2027-01-01T00:00:00Z",
+                "expires": "2027-01-01T00:00:00Z",
+            },
+        ),
+        "keys.wd.grants[0]",
+        "is not before expires",
+    ),
     # Hours.
     "zone": (
         (f"{GRANT}.hours", HOURS | {"tz": "London"}),
