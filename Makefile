@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .PHONY: demo
 demo: $(INSTALLED) ## Set up, start a signer, use it as a client would, and check every step
@@ -45,6 +45,12 @@ fuzz: $(INSTALLED) ## The long campaign of `any bytes as payload`
 .PHONY: chaos
 chaos: $(INSTALLED) ## The long campaigns: kills under load, clients racing for the last unit
 	SIGNGATE_KILLS=50 SIGNGATE_ROUNDS=1000 $(BIN)/python -m pytest --timeout=7200 -m long tests/ledger tests/end_to_end
+
+.PHONY: loadtest
+PROFILE ?= mix
+loadtest: $(INSTALLED) ## Load-test a signer of its own: make loadtest PROFILE=mix
+	$(BIN)/python -m loadtest run loadtest/profiles/$(PROFILE).toml \
+	  --serve .dev/loadtest --slo loadtest/slo/release.toml --out build/loadtest
 
 .PHONY: proto
 proto: $(INSTALLED) ## Generate signer/v1 from proto/
