@@ -8,7 +8,18 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from policy.model import Decoded, Format
-from policy.payloads import binance, bybit, ethereum, hyperliquid, intent, kraken, okx, solana
+from policy.payloads import (
+    binance,
+    bybit,
+    cosmos,
+    ethereum,
+    hyperliquid,
+    intent,
+    kraken,
+    okx,
+    solana,
+    tron,
+)
 from policy.reasons import Code, PayloadError
 
 MAX_BYTES = 256 * 1024
@@ -37,12 +48,14 @@ FORMATS = registry(
     (
         binance.FORMAT,
         bybit.FORMAT,
+        cosmos.FORMAT,
         ethereum.FORMAT,
         hyperliquid.FORMAT,
         intent.FORMAT,
         kraken.FORMAT,
         okx.FORMAT,
         solana.FORMAT,
+        tron.FORMAT,
     )
 )
 

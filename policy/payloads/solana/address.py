@@ -3,28 +3,20 @@
 import hashlib
 from functools import lru_cache
 
+from policy.payloads import base58
+
 LENGTH = 32
-_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _PRIME = 2**255 - 19
 _D = -121665 * pow(121666, -1, _PRIME) % _PRIME  # RFC 8032, section 5.1
 _SIGN_BIT = 2**255
 
 
-def text(data: bytes) -> str:
-    """Write bytes in base 58; each leading zero byte is a ``1``."""
-    number, digits = int.from_bytes(data), ""
-    while number:
-        number, digit = divmod(number, len(_ALPHABET))
-        digits = _ALPHABET[digit] + digits
-    return "1" * (len(data) - len(data.lstrip(b"\0"))) + digits
+text = base58.encode
 
 
-def parse(base58: str) -> bytes:
-    """Return the 32 bytes of an address that this package wrote."""
-    number = 0
-    for digit in base58:
-        number = number * len(_ALPHABET) + _ALPHABET.index(digit)
-    return number.to_bytes(LENGTH)
+def parse(written: str) -> bytes:
+    """Return the 32 bytes of an address that ``text`` wrote."""
+    return base58.decode(written, LENGTH)
 
 
 ASSOCIATED = parse("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
