@@ -201,12 +201,12 @@ class Pool:
     def must_restart(self) -> bool:
         """Whether only a new process can help: calls hang, or the module is lost.
 
-        It is so when half of the sessions are stuck, and when no slot is up and one
+        It is so when more than half of the sessions are stuck, and when no slot is up and one
         has been down for ``restart_seconds`` by codes that mean a lost module.
         """
         now = time.monotonic()
         stuck = sum(worker.state_at(now) is SessionState.STUCK for worker in self._workers)
-        if 2 * stuck >= len(self._workers):
+        if 2 * stuck > len(self._workers):
             return True
         up = any(slot.state is SlotState.UP for slot in self._slots)
         return not up and any(

@@ -22,6 +22,9 @@ from signer.hsm.token import PinRefusedError, Token
 _log = structlog.get_logger(__name__)
 _random = random.SystemRandom()
 
+# Requests wait so long for a slot's next session; for longer, they are refused at once.
+WORTH_WAITING_SECONDS: Final = 0.1
+
 NoteSession = Callable[[SessionEvent], None]
 _DOWN_AT_ONCE: Final = (Action.DOWN, Action.REINITIALIZE, Action.FATAL)
 _OPEN_ERRORS: Final = (PKCS11Error, TokenError, SigngateError)
@@ -122,7 +125,7 @@ class Slot:
             self._renew(session.generation)
         # A code that is the request's fault says nothing about the slot.
         tripped = action is not Action.REFUSE and self.record.failed()
-        if tripped or action in _DOWN_AT_ONCE:
+        if tripped or action in _DOWN_AT_ONCE or self._is_empty():
             self._move(SlotEvent.FAILED, session.generation)
 
     def is_lost(self, now: float, seconds: float) -> bool:
@@ -165,6 +168,11 @@ class Slot:
         if not self._ready(self):
             self._move(SlotEvent.FAILED)
 
+    def _is_empty(self) -> bool:
+        """Tell whether no session is left and none will be opened at once."""
+        pause = self._backoff.pause(time.monotonic())
+        return pause > WORTH_WAITING_SECONDS and not self._ready(self)
+
     def _remember(self, error: Exception) -> None:
         self.last_error = str(error)
         self._last_action = error.action if isinstance(error, TokenError) else None
@@ -194,4 +202,5 @@ class Slot:
             self.down_since = self.down_since or time.monotonic()
         elif state is SlotState.UP:
             self.down_since = None
+            self.last_error = ""
             self.record.clear()

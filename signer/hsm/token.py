@@ -77,8 +77,13 @@ class Token:
         """
         if self._refused is not None:
             raise self._refused
+        # python-pkcs11 does not tell this code apart. Whoever was in a call got it as
+        # well, so nobody is disturbed.
+        if self.cryptoki.ping(handle(self._anchor)) == Ckr.CRYPTOKI_NOT_INITIALIZED:
+            self.cryptoki.finalize()
+            self.cryptoki.initialize()
         self.close()
-        self._anchor = self._opened()
+        self._anchor = self._token.open()
         try:
             _authenticate(self._module, self._token.slot.get_token(), self._anchor, self._pin)
         except PinRefusedError as error:
@@ -96,17 +101,6 @@ class Token:
     def close(self) -> None:
         """Close the anchor session. What fails here is gone already."""
         close(self._anchor)
-
-    def _opened(self) -> pkcs11.Session:
-        try:
-            return self._token.open()
-        except PKCS11Error as error:
-            if code_of(error) != Ckr.CRYPTOKI_NOT_INITIALIZED:
-                raise
-        # Whoever was in a call of it got the same answer, so nobody is disturbed.
-        self.cryptoki.finalize()
-        self.cryptoki.initialize()
-        return self._token.open()
 
 
 def open_token(module: Path, label: str, pin: PinProvider, *, serial: str | None = None) -> Token:

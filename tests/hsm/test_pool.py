@@ -134,32 +134,6 @@ def test_no_time_left(pool: Pool, mint: Mint) -> None:
         pool.sign(mint.issue(approval(P256)), time.monotonic() - 1)
 
 
-def test_no_session_in_time(one: Pool, switched: SwitchedToken, mint: Mint) -> None:
-    """With every session at work a request waits to its deadline, then nothing was signed."""
-    entered, leave = threading.Event(), threading.Event()
-
-    def slow(signature: bytes) -> bytes:
-        entered.set()
-        assert leave.wait(10)
-        return signature
-
-    switched.switch.fault = slow
-    results: list[bytes] = []
-    busy = threading.Thread(
-        target=lambda: results.append(one.sign(mint.issue(approval(P256)), _in_time()))
-    )
-    busy.start()
-    assert entered.wait(10)
-    began = time.monotonic()
-    with pytest.raises(HsmUnavailableError, match="no session was free in time") as late:
-        one.sign(mint.issue(approval(P256)), began + 0.05)
-    assert 0.05 <= time.monotonic() - began < 2
-    assert late.value.certain
-    leave.set()
-    busy.join(10)
-    assert len(results[0]) == 64
-
-
 def test_probe_at_the_start(switched: SwitchedToken, mint: Mint) -> None:
     """A key whose probe signature does not verify stops the start, and leaks no session."""
     switched.switch.spare_probes = False

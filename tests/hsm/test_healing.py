@@ -1,0 +1,453 @@
+"""What the pool does about each failure: one more try, other sessions, other slots."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+from pkcs11 import exceptions
+
+from policy.algorithms import Algorithm
+from signer.approval import Mint
+from signer.errors import (
+    ConfigError,
+    HsmError,
+    HsmOverloadedError,
+    HsmRefusedError,
+    HsmUnavailableError,
+    OutcomeUnknownError,
+)
+from signer.hsm import Pool, Token
+from signer.hsm.errors import Ckr
+from signer.hsm.health import SessionState, SlotState
+from signer.hsm.pool import Limits
+from signer.hsm.token import PinRefusedError
+from tests.support.signing import approval
+from tests.support.switched import SwitchedToken, fails, wait_for
+
+P256 = Algorithm.ECDSA_P256
+VENDOR = 0x80000001
+
+
+@pytest.fixture
+def first(token: Token) -> SwitchedToken:
+    """The shared token behind a switch that is off."""
+    return SwitchedToken(token, label="first")
+
+
+@pytest.fixture
+def second(token: Token) -> SwitchedToken:
+    """The same token behind a switch of its own: another slot with the same keys."""
+    return SwitchedToken(token, label="second")
+
+
+@pytest.fixture
+def one(first: SwitchedToken, mint: Mint) -> Iterator[Pool]:
+    """A pool with a single session; a call is stuck after 0.2 seconds."""
+    limits = Limits(stuck_seconds=0.2, keepalive_seconds=0.1, restart_seconds=0.1)
+    with closing(Pool(first.as_token(), sessions=1, redeem=mint.redeem, limits=limits)) as pool:
+        yield pool
+
+
+@pytest.fixture
+def two(first: SwitchedToken, second: SwitchedToken, mint: Mint) -> Iterator[Pool]:
+    """A pool of two slots with a session each."""
+    tokens = first.as_token(), second.as_token()
+    with closing(Pool(*tokens, sessions=1, redeem=mint.redeem)) as pool:
+        yield pool
+
+
+def _sign(pool: Pool, mint: Mint, seconds: float = 5) -> bytes:
+    return pool.sign(mint.issue(approval(P256)), time.monotonic() + seconds)
+
+
+def _is_up(pool: Pool) -> bool:
+    return all(
+        status.state is SlotState.UP
+        and status.sessions[SessionState.READY] == sum(status.sessions.values())
+        for status in pool.status()
+    )
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        Ckr.SESSION_HANDLE_INVALID,
+        Ckr.SESSION_CLOSED,
+        Ckr.OPERATION_ACTIVE,
+        Ckr.KEY_HANDLE_INVALID,
+        Ckr.USER_NOT_LOGGED_IN,
+        Ckr.GENERAL_ERROR,
+        VENDOR,
+    ],
+)
+def test_one_failure_is_tried_again(one: Pool, first: SwitchedToken, mint: Mint, code: int) -> None:
+    """After one such failure the request is signed on a new session, and nobody notices."""
+    opened, closed = first.switch.opened, first.switch.closed
+    first.switch.fault = fails(code, 1)
+    assert len(_sign(one, mint)) == 64
+    assert (first.switch.opened, first.switch.closed) == (opened + 1, closed + 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "wanted", "tries"),
+    [
+        (Ckr.DATA_LEN_RANGE, HsmRefusedError, 1),
+        (Ckr.MECHANISM_INVALID, HsmRefusedError, 1),
+        (Ckr.KEY_FUNCTION_NOT_PERMITTED, HsmRefusedError, 1),
+        (Ckr.FUNCTION_FAILED, OutcomeUnknownError, 1),
+        (Ckr.SESSION_COUNT, HsmUnavailableError, 1),
+        (Ckr.PIN_LOCKED, HsmUnavailableError, 1),
+        (Ckr.SESSION_HANDLE_INVALID, HsmUnavailableError, 2),
+        (Ckr.KEY_HANDLE_INVALID, HsmUnavailableError, 2),
+        (Ckr.DEVICE_ERROR, OutcomeUnknownError, 2),
+        (Ckr.OPERATION_NOT_INITIALIZED, OutcomeUnknownError, 2),
+        (VENDOR, OutcomeUnknownError, 2),
+    ],
+)
+def test_a_failure_that_stays_is_told(
+    one: Pool, first: SwitchedToken, mint: Mint, code: int, wanted: type[HsmError], tries: int
+) -> None:
+    """At most two tries; then the error has its meaning, and the next request gets a session."""
+    closed = first.switch.closed
+    first.switch.fault = fails(code)
+    with pytest.raises(wanted) as raised:
+        _sign(one, mint)
+    assert type(raised.value) is wanted
+    first.switch.fault = None
+    wait_for(lambda: _is_up(one))
+    assert first.switch.closed == closed + tries
+    assert len(_sign(one, mint)) == 64
+
+
+def test_an_uncertain_try_stays_uncertain(one: Pool, first: SwitchedToken, mint: Mint) -> None:
+    """When the first try may have signed and the second did not, it counts as spent."""
+    codes = iter([Ckr.DEVICE_ERROR, Ckr.SESSION_HANDLE_INVALID])
+    first.switch.fault = lambda _signature: next(codes)
+    with pytest.raises(OutcomeUnknownError, match="DEVICE_ERROR"):
+        _sign(one, mint)
+
+
+def test_nothing_is_spent_before_the_signing_call(
+    one: Pool, first: SwitchedToken, mint: Mint
+) -> None:
+    """A failure of ``C_SignInit`` is certain, whatever its code."""
+    first.switch.init_fault = lambda: int(Ckr.DEVICE_ERROR)
+    with pytest.raises(HsmUnavailableError):
+        _sign(one, mint)
+
+
+def test_a_bug_costs_no_thread(one: Pool, first: SwitchedToken, mint: Mint) -> None:
+    """After an error that nobody foresaw the outcome is unknown and the session replaced."""
+
+    def bug(_signature: bytes) -> bytes:
+        raise MemoryError
+
+    first.switch.fault = bug
+    with pytest.raises(OutcomeUnknownError, match="internal"):
+        _sign(one, mint)
+    first.switch.fault = None
+    assert len(_sign(one, mint)) == 64
+
+
+def test_a_bug_while_opening_costs_no_thread(one: Pool, first: SwitchedToken, mint: Mint) -> None:
+    """An unforeseen error of opening is one failed attempt."""
+    first.switch.open_error = ZeroDivisionError()
+    first.switch.fault = fails(Ckr.SESSION_CLOSED, 1)
+    with pytest.raises(OutcomeUnknownError):
+        _sign(one, mint, 0.2)
+    first.switch.open_error = None
+    wait_for(lambda: _is_up(one))
+    assert len(_sign(one, mint)) == 64
+
+
+@pytest.mark.parametrize("error", [exceptions.SessionCount(), ConfigError("another key")])
+def test_no_session_can_be_opened(
+    one: Pool, first: SwitchedToken, mint: Mint, error: Exception
+) -> None:
+    """While no session opens requests fail at once, and the pool recovers by itself."""
+    first.switch.fault, first.switch.open_error = fails(Ckr.FUNCTION_FAILED), error
+    with pytest.raises(OutcomeUnknownError):
+        _sign(one, mint)
+    wait_for(lambda: not one.is_ready and one.status()[0].state is SlotState.DOWN)
+    with pytest.raises(HsmUnavailableError, match="no token is available: 'first'"):
+        _sign(one, mint)
+    first.switch.fault = first.switch.open_error = None
+    wait_for(lambda: _is_up(one))
+    assert len(_sign(one, mint)) == 64
+
+
+def test_who_waits_hears_that_the_last_slot_went_down(
+    one: Pool, first: SwitchedToken, mint: Mint
+) -> None:
+    """Requests in the line end when no slot is up any more, and were not signed."""
+    entered, leave = threading.Event(), threading.Event()
+
+    def slow(_signature: bytes) -> int:
+        entered.set()
+        assert leave.wait(10)
+        return int(Ckr.DEVICE_REMOVED)
+
+    first.switch.fault = slow
+    with ThreadPoolExecutor(2) as threads:
+        at_work = threads.submit(_sign, one, mint)
+        assert entered.wait(10)
+        waiting = threads.submit(_sign, one, mint)
+        wait_for(lambda: len(one._desk._line) == 1)
+        leave.set()
+        with pytest.raises(OutcomeUnknownError):
+            at_work.result(5)
+        with pytest.raises(HsmUnavailableError):
+            waiting.result(5)
+
+
+def test_lost_login_is_renewed_once(first: SwitchedToken, mint: Mint) -> None:
+    """When the login is gone there is one new login for all sessions, of the next generation."""
+    with closing(Pool(first.as_token(), sessions=3, redeem=mint.redeem)) as pool:
+        first.switch.logged_in = False
+        first.switch.fault = fails(Ckr.USER_NOT_LOGGED_IN, 1)
+        assert len(_sign(pool, mint)) == 64
+        wait_for(lambda: _is_up(pool))
+        assert pool.status()[0].generation == 2
+        assert first.switch.renewed == 1
+        opened = first.switch.opened
+        wait_for(lambda: first.switch.opened - first.switch.closed == 3)
+        assert opened >= 4
+
+
+def test_a_refused_pin_is_not_tried_again(one: Pool, first: SwitchedToken, mint: Mint) -> None:
+    """A slot whose PIN is refused stays away for good, and no restart is asked for."""
+    first.switch.renew_error = PinRefusedError("the PIN is wrong")
+    first.switch.logged_in = False
+    first.switch.fault = fails(Ckr.USER_NOT_LOGGED_IN)
+    with pytest.raises(HsmUnavailableError):
+        _sign(one, mint)
+    wait_for(lambda: one.status()[0].state is SlotState.REFUSED)
+    with pytest.raises(HsmUnavailableError, match="the PIN is wrong"):
+        _sign(one, mint)
+    assert not one.must_restart
+
+
+def test_half_of_the_operations_fail(first: SwitchedToken, mint: Mint) -> None:
+    """A slot goes down when half of its last operations failed, and comes back by itself."""
+    with closing(Pool(first.as_token(), sessions=1, redeem=mint.redeem)) as pool:
+        first.switch.fault = fails(Ckr.GENERAL_ERROR)
+        for _ in range(4):
+            with pytest.raises(OutcomeUnknownError):
+                _sign(pool, mint)
+        wait_for(lambda: pool.status()[0].generation == 2)
+        first.switch.fault = None
+        wait_for(lambda: _is_up(pool))
+
+
+def test_failing_over(two: Pool, first: SwitchedToken, second: SwitchedToken, mint: Mint) -> None:
+    """When a token is removed the other one signs, and it is used again when it is back."""
+    first.switch.fault = fails(Ckr.DEVICE_REMOVED)
+    first.switch.open_error = exceptions.TokenNotPresent()
+    for _ in range(50):
+        assert len(_sign(two, mint)) == 64
+    assert two.is_ready
+    first.switch.fault = first.switch.open_error = None
+    wait_for(lambda: _is_up(two))
+    before = first.switch.signed
+    second.switch.fault = fails(Ckr.DEVICE_REMOVED)
+    assert len(_sign(two, mint)) == 64
+    assert first.switch.signed > before
+
+
+def test_a_token_that_is_away_at_the_start(
+    first: SwitchedToken, second: SwitchedToken, mint: Mint
+) -> None:
+    """The pool starts with the tokens that are there, and takes the others when they come."""
+    first.switch.open_error = exceptions.TokenNotPresent()
+    tokens = first.as_token(), second.as_token()
+    with closing(Pool(*tokens, sessions=1, redeem=mint.redeem)) as pool:
+        assert len(_sign(pool, mint)) == 64
+        first.switch.open_error = None
+        wait_for(lambda: _is_up(pool))
+
+
+def test_no_tokens(mint: Mint) -> None:
+    """A pool without any token does not start."""
+    with pytest.raises(HsmUnavailableError, match="no token is configured"):
+        Pool(sessions=1, redeem=mint.redeem)
+
+
+class Gate:
+    """A fault that holds every signature until it is opened."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.opened = threading.Event()
+
+    def __call__(self, signature: bytes) -> bytes:
+        """Wait."""
+        self.entered.set()
+        assert self.opened.wait(10)
+        return signature
+
+
+def _held(pool: Pool, token: SwitchedToken, mint: Mint, then: Callable[[], None]) -> None:
+    """Run something while the only session is at work."""
+    gate = token.switch.fault = Gate()
+    with ThreadPoolExecutor(1) as threads:
+        busy = threads.submit(_sign, pool, mint)
+        try:
+            assert gate.entered.wait(10)
+            then()
+        finally:
+            gate.opened.set()
+        busy.exception(10)
+
+
+def test_no_session_in_time(first: SwitchedToken, mint: Mint) -> None:
+    """With every session at work a request waits to its deadline, and nothing was signed."""
+
+    def then() -> None:
+        began = time.monotonic()
+        with pytest.raises(HsmUnavailableError, match="no session was free in time"):
+            _sign(pool, mint, 0.05)
+        assert 0.05 <= time.monotonic() - began < 2
+
+    with closing(Pool(first.as_token(), sessions=1, redeem=mint.redeem)) as pool:
+        _held(pool, first, mint, then)
+
+
+def test_a_full_line_refuses_at_once(first: SwitchedToken, mint: Mint) -> None:
+    """A request that finds the line full is told so at once, and takes nobody's place."""
+    limits = Limits(queue=1)
+
+    def then() -> None:
+        with ThreadPoolExecutor(1) as threads:
+            waiting = threads.submit(_sign, pool, mint, 0.3)
+            wait_for(lambda: len(pool._desk._line) == 1)
+            began = time.monotonic()
+            with pytest.raises(HsmOverloadedError, match="wait already") as refused:
+                _sign(pool, mint)
+            assert time.monotonic() - began < 0.2
+            assert refused.value.certain
+            with pytest.raises(HsmUnavailableError):
+                waiting.result(5)
+
+    with closing(Pool(first.as_token(), sessions=1, redeem=mint.redeem, limits=limits)) as pool:
+        _held(pool, first, mint, then)
+
+
+def test_a_line_that_is_too_long_refuses_at_once(first: SwitchedToken, mint: Mint) -> None:
+    """A request whose turn would come after its deadline is refused and does not wait."""
+
+    def then() -> None:
+        with ThreadPoolExecutor(1) as threads:
+            waiting = threads.submit(_sign, pool, mint, 0.3)
+            wait_for(lambda: len(pool._desk._line) == 1)
+            with pytest.raises(HsmOverloadedError, match="would go first"):
+                _sign(pool, mint, 1)
+            waiting.exception(5)
+
+    with closing(Pool(first.as_token(), sessions=1, redeem=mint.redeem)) as pool:
+        pool._desk._service_seconds = 2.0
+        _held(pool, first, mint, then)
+
+
+def test_who_gave_up_is_not_signed_for(first: SwitchedToken, mint: Mint) -> None:
+    """A request whose caller went away before its turn never reaches the token."""
+
+    def then() -> None:
+        with pytest.raises(HsmUnavailableError):
+            _sign(pool, mint, 0.05)
+
+    with closing(Pool(first.as_token(), sessions=1, redeem=mint.redeem)) as pool:
+        before = first.switch.signed
+        _held(pool, first, mint, then)
+        assert first.switch.signed == before + 1
+
+
+def test_a_stuck_call_does_not_keep_its_caller(one: Pool, first: SwitchedToken, mint: Mint) -> None:
+    """A call that hangs ends as unknown, its session counts as stuck, and heals when it ends."""
+    gate = first.switch.fault = Gate()
+    began = time.monotonic()
+    with pytest.raises(OutcomeUnknownError, match="did not answer in time"):
+        _sign(one, mint, 60)
+    assert 0.2 <= time.monotonic() - began < 2
+    assert one.status()[0].sessions[SessionState.STUCK] == 1
+    assert one.must_restart
+    assert not one.is_ready
+    closed = first.switch.closed
+    gate.opened.set()
+    wait_for(lambda: _is_up(one))
+    assert first.switch.closed == closed + 1
+    assert not one.must_restart
+    assert len(_sign(one, mint)) == 64
+
+
+def test_the_deadline_ends_a_call_under_way(one: Pool, first: SwitchedToken, mint: Mint) -> None:
+    """At its deadline a request that is at work is unknown: it may be signed."""
+    gate = first.switch.fault = Gate()
+    with pytest.raises(OutcomeUnknownError):
+        _sign(one, mint, 0.05)
+    gate.opened.set()
+
+
+def test_a_lost_module_asks_for_a_restart(one: Pool, first: SwitchedToken, mint: Mint) -> None:
+    """When the only slot stays down by codes that nobody knows, only a new process may help."""
+    first.switch.spare_probes = False
+    first.switch.fault = fails(VENDOR)
+    with pytest.raises(HsmError):
+        _sign(one, mint)
+    wait_for(lambda: one.must_restart)
+    first.switch.fault = None
+    wait_for(lambda: _is_up(one))
+    assert not one.must_restart
+
+
+def test_keepalive(one: Pool, first: SwitchedToken) -> None:
+    """A session that is idle is pinged, and replaced when it does not answer."""
+    wait_for(lambda: first.switch.pinged >= 1)
+    opened = first.switch.opened
+    first.switch.ping_code = Ckr.SESSION_HANDLE_INVALID
+    wait_for(lambda: first.switch.opened > opened)
+    first.switch.ping_code = 0
+    wait_for(lambda: _is_up(one))
+
+
+def test_an_idle_session_of_an_old_generation_is_replaced(
+    one: Pool, first: SwitchedToken, mint: Mint
+) -> None:
+    """A session that slept while its generation ended does not take the next request."""
+    opened = first.switch.opened
+    one._slots[0]._renew(1)
+    assert len(_sign(one, mint)) == 64
+    assert (first.switch.opened, first.switch.renewed) == (opened + 1, 1)
+
+
+class Counting:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.signatures: list[tuple[str, str]] = []
+        self.failures: list[tuple[str, str]] = []
+        self.times: list[tuple[float, float, float]] = []
+
+    def signed(self, key: str, slot: str, *, queued: float, served: float, total: float) -> None:
+        """Keep it."""
+        self.signatures.append((key, slot))
+        self.times.append((queued, served, total))
+
+    def failed(self, slot: str, code: str) -> None:
+        """Keep it."""
+        self.failures.append((slot, code))
+
+
+def test_everything_is_counted(first: SwitchedToken, mint: Mint) -> None:
+    """Each signature is told with its times, and each failed try with its code."""
+    seen = Counting()
+    with closing(Pool(first.as_token(), sessions=1, redeem=mint.redeem, observer=seen)) as pool:
+        first.switch.fault = fails(Ckr.SESSION_CLOSED, 1)
+        _sign(pool, mint)
+    assert seen.signatures == [("ecdsa-p256", "first")]
+    assert seen.failures == [("first", "CKR_SESSION_CLOSED")]
+    ((queued, served, total),) = seen.times
+    assert 0 < served < total
+    assert queued + served <= total
