@@ -1,6 +1,6 @@
 """From the tables of a key to the key's policy, and what contradicts itself in them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -10,10 +10,46 @@ from policy.hours import Hours
 from policy.model import Counter, Format, Side
 from policy.names import Names
 from policy.problems import Location, path
-from policy.rules import PRICE_DECIMALS, Approval, Grant, KeyPolicy, Limit, WindowLimit
+from policy.rules import PRICE_DECIMALS, Approval, Grant, KeyPolicy, Limit, Per, WindowLimit
 
 _T = TypeVar("_T")
 _ETHEREUM = "ethereum."  # the payload formats whose actions happen on an EIP-155 chain
+
+
+class WindowCompiler:
+    """Compiles windows on one asset of a key or a group; ``owner`` starts their counters."""
+
+    def __init__(self, owner: str, at: Location, asset: Asset, names: Names) -> None:
+        self._owner = owner
+        self._path = (*at, "limits", asset.name, "windows")
+        self._asset = asset
+        self._names = names
+
+    def compile(
+        self, location: Location, tables: Iterable[schema.Window], earlier: Iterable[WindowLimit]
+    ) -> tuple[WindowLimit, ...]:
+        """Return earlier windows and these, all of which hold."""
+        windows = {_length(window): window for window in earlier}
+        for index, table in enumerate(tables):
+            place = (*location, "windows", index)
+            window = self._window(place, table)
+            if _length(window) in windows:
+                each = "" if window.per is Per.KEY else f" per {window.per}"
+                problem = f"has a window of {table.span}{each} already; keep one of them"
+                self._names.report((*place, "span"), f"{self._asset.name} {problem}")
+            windows[_length(window)] = window
+        return tuple(windows[length] for length in sorted(windows))
+
+    def _window(self, location: Location, table: schema.Window) -> WindowLimit:
+        total = table.total
+        each = () if table.per is Per.KEY else (table.per.value,)
+        return WindowLimit(
+            Counter(self._owner, self._asset.name, fields.span_ms(table.span)),
+            path((*self._path, table.span, *each)),
+            None if total is None else self._names.amount((*location, "total"), total, self._asset),
+            table.count,
+            table.per,
+        )
 
 
 class KeyCompiler:
@@ -203,25 +239,13 @@ class KeyCompiler:
         here = path((*self._at, "limits", asset.name))
         most = self._names.amount((*location, "per_request"), table.per_request, asset)
         limit = earlier or Limit(asset, here, most, ())
-        windows = {window.counter.span_ms: window for window in limit.windows}
-        for index, item in enumerate(table.windows):
-            place = (*location, "windows", index)
-            window = self._window(place, item, asset)
-            if window.counter.span_ms in windows:
-                problem = f"{asset.name} has a window of {item.span} already; keep one of them"
-                self._names.report((*place, "span"), problem)
-            windows[window.counter.span_ms] = window
-        ordered = tuple(windows[span] for span in sorted(windows))
-        return replace(limit, per_request=min(limit.per_request, most), windows=ordered)
+        compiler = WindowCompiler(self._name, self._at, asset, self._names)
+        windows = compiler.compile(location, table.windows, limit.windows)
+        return replace(limit, per_request=min(limit.per_request, most), windows=windows)
 
-    def _window(self, location: Location, table: schema.Window, asset: Asset) -> WindowLimit:
-        total = table.total
-        return WindowLimit(
-            Counter(self._name, asset.name, fields.span_ms(table.span)),
-            path((*self._at, "limits", asset.name, "windows", table.span)),
-            None if total is None else self._names.amount((*location, "total"), total, asset),
-            table.count,
-        )
+
+def _length(window: WindowLimit) -> tuple[int, Per]:
+    return window.counter.span_ms, window.per
 
 
 def _sound(tables: list[_T | None]) -> Iterator[tuple[int, _T]]:

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from policy.compile import KeyCompiler
+from policy.groups import grouped
 from policy.model import Format
 from policy.names import Names
 from policy.problems import EMPTY, Location, PolicyError, Problem, at, from_pydantic
@@ -36,6 +37,7 @@ def load(text: str, formats: Mapping[str, Format]) -> Policy:
         name: KeyCompiler(name, table, names, formats).compile()
         for name, table in document.keys.items()
     }
+    keys = grouped(document.groups, keys, names)
     problems += names.problems
     if raw.get("keys") == {}:
         problems.append(at(("keys",), EMPTY))

@@ -71,6 +71,7 @@ def _read(
     policy: Policy, ask: Ask, now_ms: int, approved_by: frozenset[str]
 ) -> tuple[Request, list[Reason]]:
     moved: dict[str, int] = {}
+    paid: dict[str, dict[str, int]] = {}
     assets: list[str] = []
     destinations: list[str | None] = []
     unknown: list[Reason] = []
@@ -88,8 +89,11 @@ def _read(
         if transfer.role is not Role.FEE:
             assets.append(name)
             destinations.append(transfer.destination)
+            shares = paid.setdefault(name, {})
+            place = transfer.destination or ""  # which no grant lets pass
+            shares[place] = shares.get(place, 0) + amount
     return Request(
-        ask.facts, ask.caller, ask.address, moved, assets, destinations, now_ms, approved_by
+        ask.facts, ask.caller, ask.address, moved, paid, assets, destinations, now_ms, approved_by
     ), unknown
 
 
@@ -139,13 +143,15 @@ def _limit(
             continue
         if amount > limit.per_request:
             reasons.append(_too_much(limit, amount))
+        paid = request.paid.get(name, {})
         for window in limit.windows:
-            counter = window.counter
-            before = usage.used(counter)
-            after = Used(before.total + amount, before.requests + 1)
-            charges.append(Charge(counter, amount))
-            states.append(LimitState(counter, before, after, window.max_total, window.max_requests))
-            reasons += _exceeded(limit.asset, window, after)
+            most = window.max_total, window.max_requests
+            for counter, share in window.shares(request.caller, amount, paid):
+                before = usage.used(counter)
+                after = Used(before.total + share, before.requests + 1)
+                charges.append(Charge(counter, share))
+                states.append(LimitState(counter, before, after, *most))
+                reasons += _exceeded(limit.asset, window, after)
     return tuple(charges), tuple(states), reasons
 
 

@@ -114,7 +114,12 @@ class Ask:
 
 
 class Counter(NamedTuple):
-    """Names one rolling sum: what left ``key`` in ``asset`` over ``span_ms``."""
+    """Names one rolling sum: what left ``key`` in ``asset`` over ``span_ms``.
+
+    ``key`` is what is counted together: a key, ``group`` and the name of a group of
+    keys, and after either ``caller`` or ``destination`` and its name where each has a
+    sum of its own. The parts are joined by spaces, which no name contains.
+    """
 
     key: str
     asset: str

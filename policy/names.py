@@ -29,6 +29,10 @@ class Names:
         """Note a problem and go on."""
         self.problems.append(at(location, message))
 
+    def is_broken(self, *location: str) -> bool:
+        """Whether the table at that place has problems that are reported already."""
+        return location in self._broken
+
     def known(self) -> dict[str, Asset]:
         """Return every asset by its name and by its CAIP-19 identifier."""
         return self._refs | self._assets

@@ -22,6 +22,7 @@ _TABLES: Final[dict[str, type[BaseModel]]] = {
     "": schema.Document,
     "assets": schema.Asset,
     "keys": schema.Key,
+    "groups": schema.Group,
     "grants": schema.Grant,
     "hours": schema.Hours,
     "worst_price": schema.WorstPrice,

@@ -5,8 +5,9 @@ addresses, amounts to base units. A rule looks at one request and returns why
 it fails, or None; ``RULES`` holds them all.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple
 
 from policy import amounts, networks
@@ -61,14 +62,45 @@ class Grant:
     approval: Approval | None = None
 
 
+class Per(StrEnum):
+    """What a window counts together. The values are part of stored counters."""
+
+    KEY = "key"  # everything that leaves the key, or the group of keys
+    CALLER = "caller"
+    DESTINATION = "destination"  # fees have none and do not count
+
+
 @dataclass(frozen=True, slots=True)
 class WindowLimit:
-    """What may be counted in one rolling window; None where there is no bound."""
+    """What may be counted in one rolling window; None where there is no bound.
+
+    ``counter`` counts for the whole key or group; with ``per`` each caller or
+    destination has a counter of its own, named after it.
+    """
 
     counter: Counter
     path: str
     max_total: int | None
     max_requests: int | None
+    per: Per = Per.KEY
+
+    def shares(
+        self, caller: str, amount: int, paid: Mapping[str, int]
+    ) -> Iterator[tuple[Counter, int]]:
+        """Return the counters that a request counts in, each with its part of the amount.
+
+        ``paid`` is what each destination gets.
+        """
+        if self.per is Per.KEY:
+            yield self.counter, amount
+        elif self.per is Per.CALLER:
+            yield self._of(caller), amount
+        else:
+            for destination, part in sorted(paid.items()):
+                yield self._of(destination), part
+
+    def _of(self, name: str) -> Counter:
+        return self.counter._replace(key=f"{self.counter.key} {self.per} {name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +139,8 @@ class Policy:
 class Request(NamedTuple):
     """What the rules look at.
 
-    ``moved`` sums each asset, fees included; ``assets`` and ``destinations``
+    ``moved`` sums each asset, fees included, and ``paid`` each asset by destination,
+    without fees; ``assets`` and ``destinations``
     are those of the transfers that need a grant, which fees do not.
     """
 
@@ -115,6 +148,7 @@ class Request(NamedTuple):
     caller: str
     address: str | None
     moved: dict[str, int]
+    paid: dict[str, dict[str, int]]
     assets: list[str]
     destinations: list[str | None]
     now_ms: int

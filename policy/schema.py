@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from policy import amounts, assets, fields, hours, networks
 from policy.algorithms import Algorithm
 from policy.model import Side
+from policy.rules import Per
 
 VERSION = 1
 
@@ -211,12 +212,16 @@ class Window(Table):
     Attributes:
         span: its length, 1s to 366d.
         total: the largest amount that may leave in it.
-        count: the largest number of requests in it, at least 1.
+        count: the largest number of requests in it, at least 1; a count of 1 is a
+            pause between requests.
+        per: key (the default) counts everything, caller each caller on its own,
+            destination each destination on its own.
     """
 
     span: Span
     total: Amount | None = None
     count: Positive | None = None
+    per: Annotated[Per, Field(strict=False)] = Per.KEY
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:
@@ -260,10 +265,35 @@ class Key(Table):
     limits: Tables[Limit]
 
 
+class GroupLimit(Table):
+    """``[[groups.….limits]]``: how much of an asset may leave the keys together.
+
+    Attributes:
+        asset: the asset; each key needs a limit of its own on what it moves.
+        windows: rolling windows.
+    """
+
+    asset: AssetName
+    windows: Annotated[list[Window], Field(min_length=1)]
+
+
+class Group(Table):
+    """``[groups.…]``: keys whose spending counts together, beside their own limits.
+
+    Attributes:
+        keys: the keys.
+        limits: how much may leave them together.
+    """
+
+    keys: Many[Name]
+    limits: Annotated[list[GroupLimit], Field(min_length=1)]
+
+
 class Document(Table):
     """The whole policy.
 
     Attributes:
+        groups: keys that share limits, by the group's name.
         schema_: the version of this shape, 1.
         assets: what is not a well-known coin, by name.
         addresses: named sets; each address with what people call it.
@@ -273,4 +303,5 @@ class Document(Table):
     schema_: Annotated[int, AfterValidator(_readable), Field(alias="schema")]
     assets: dict[AssetName, Asset] = {}
     addresses: dict[Name, Annotated[dict[Address, Label], Field(min_length=1)]] = {}
+    groups: dict[Name, Group] = {}
     keys: dict[Name, Key]

@@ -18,8 +18,14 @@ __all__ = ["Change", "Direction", "Witness", "compare", "is_looser"]
 
 
 def compare(old: Policy, new: Policy) -> tuple[Change, ...]:
-    """Return every difference in what is allowed, key by key."""
-    return tuple(_witnessed(old, new))
+    """Return every difference in what is allowed, key by key.
+
+    What several keys share, the limits of a group, is told once.
+    """
+    changes: dict[tuple[str, str], Change] = {}
+    for change in _witnessed(old, new):
+        changes.setdefault((change.path, change.description), change)
+    return tuple(changes.values())
 
 
 def is_looser(changes: Iterable[Change]) -> bool:

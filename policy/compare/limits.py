@@ -10,7 +10,7 @@ from policy import amounts
 from policy.assets import Asset
 from policy.compare.change import Change, Direction, most
 from policy.model import Counter
-from policy.rules import KeyPolicy, Limit
+from policy.rules import KeyPolicy, Limit, Per
 from policy.windows import covers
 
 
@@ -18,6 +18,7 @@ class Bound(NamedTuple):
     """One bound of a window: its ``kind`` is ``total`` (base units) or ``count``."""
 
     counter: Counter
+    per: Per
     kind: str
     most: int
     path: str
@@ -40,7 +41,7 @@ def limits(old: KeyPolicy, new: KeyPolicy) -> Iterator[Change]:
 def bounds(limit: Limit) -> list[Bound]:
     """Return every bound of every window."""
     return [
-        Bound(window.counter, kind, number, f"{window.path}.{kind}")
+        Bound(window.counter, window.per, kind, number, f"{window.path}.{kind}")
         for window in limit.windows
         for kind, number in (("total", window.max_total), ("count", window.max_requests))
         if number is not None
@@ -51,7 +52,7 @@ def implies(strict: Bound, lax: Bound) -> bool:
     """Whether whatever passes ``strict`` passes ``lax``, on the same history."""
     ours, theirs = strict.counter, lax.counter
     return (
-        (ours.key, ours.asset, strict.kind) == (theirs.key, theirs.asset, lax.kind)
+        (ours.key, ours.asset, *strict[1:3]) == (theirs.key, theirs.asset, *lax[1:3])
         and covers(ours.span_ms, theirs.span_ms)
         and strict.most <= lax.most
     )
@@ -81,7 +82,7 @@ def _lost(
         if any(implies(other, bound) for other in those):
             continue
         show = _shown(asset) if bound.kind == "total" else _requests
-        twins = [other for other in those if other[:2] == bound[:2]]
+        twins = [other for other in those if other[:3] == bound[:3]]
         if twins:
             first, last = sorted((bound.most, twins[0].most), reverse=moved == "falls")
             text = f"{moved} from {show(first)} to {show(last)}"

@@ -137,21 +137,26 @@ def _transfers(
     path: str,
     chosen: Chosen,
 ) -> Iterator[tuple[Transfer, ...]]:
-    """Move the asset, or what the path is about: as a fee if the grant does not name it."""
-    asset, destination = chosen.asset, chosen.destination
-    about = next((name for name, limit in new.limits.items() if _within(path, limit.path)), asset)
-    if about is None:
+    """Move the asset whose limit the path names, or else the one that was chosen."""
+    named = next((item for item in new.limits.values() if _within(path, item.path)), None)
+    limit = named or new.limits.get(chosen.asset or "")
+    if limit is None:
         yield ()
+    else:
+        name, most = limit.asset.name, limit.per_request
+        edges = {1, most, *_edges(old, before, name), *_edges(new, after, name)}
+        for amount in sorted(edge for edge in edges if min(1, most) <= edge <= most):
+            yield tuple(_moved(new, limit, amount, chosen))
+
+
+def _moved(new: KeyPolicy, limit: Limit, amount: int, chosen: Chosen) -> Iterator[Transfer]:
+    """Pay an amount; of what was not chosen, as the fee of a small payment."""
+    if chosen.asset == limit.asset.name:
+        yield Transfer(limit.asset.ref, amount, chosen.destination)
         return
-    limit = new.limits[about]
-    most = limit.per_request
-    edges = {1, most, *_edges(old, before, about), *_edges(new, after, about)}
-    for amount in sorted(edge for edge in edges if min(1, most) <= edge <= most):
-        if about in after.assets:
-            yield (Transfer(limit.asset.ref, amount, destination),)
-        else:
-            fee = Transfer(limit.asset.ref, amount, None, Role.FEE)
-            yield (Transfer(new.limits[asset].asset.ref, 1, destination), fee) if asset else (fee,)
+    if chosen.asset:
+        yield Transfer(new.limits[chosen.asset].asset.ref, 1, chosen.destination)
+    yield Transfer(limit.asset.ref, amount, None, Role.FEE)
 
 
 def _edges(key: KeyPolicy | None, grant: Grant | None, asset: str) -> Iterator[int]:
@@ -188,8 +193,13 @@ def _brimful(bound: Bound, old: Limit, new: Limit, ask: Ask) -> dict[Counter, Us
     """Fill a window by one charge that is just about to leave it: longer ones hold it too."""
     moved = sum(item.amount for item in ask.facts.transfers if item.asset == old.asset.ref)
     full = Used(max(0, bound.most - moved + 1), 1) if bound.kind == "total" else Used(0, bound.most)
-    counters = {window.counter for window in (*old.windows, *new.windows)}
-    return {item: full for item in counters if covers(item.span_ms, bound.counter.span_ms)}
+    paid = {item.destination: moved for item in ask.facts.transfers if item.destination}
+    return {
+        counter: full
+        for window in (*old.windows, *new.windows)
+        for counter, _ in window.shares(ask.caller, moved, paid)
+        if covers(counter.span_ms, bound.counter.span_ms)
+    }
 
 
 def _picked(old: AbstractSet[_T], new: AbstractSet[_T], *, focus: bool) -> list[_T]:

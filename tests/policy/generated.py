@@ -7,7 +7,7 @@ import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
@@ -48,6 +48,13 @@ _windows = st.lists(
     st.one_of(
         st.fixed_dictionaries({"span": st.sampled_from([*SPANS]), "total": _amounts}),
         st.fixed_dictionaries({"span": st.sampled_from([*SPANS]), "count": st.integers(1, 3)}),
+        st.fixed_dictionaries(
+            {
+                "span": st.sampled_from([*SPANS]),
+                "total": _amounts,
+                "per": st.sampled_from(["caller", "destination"]),
+            }
+        ),
     ),
     min_size=1,
     max_size=2,
@@ -127,6 +134,15 @@ def _remove_grant(draw: Draw, key: Tree) -> None:
 EDITS = (_edit_grant, _edit_limit, _add_grant, _remove_grant)
 
 
+class Past(NamedTuple):
+    """One charge."""
+
+    age_ms: int
+    amount: int
+    caller: str
+    destination: str
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """A request, when it comes, who approved it and what was spent before."""
@@ -162,27 +178,29 @@ def _transfer(random: Random) -> Transfer:
     return Transfer(random.choice(ASSETS), random.randrange(9), random.choice(PLACES), role)
 
 
-def _charge(random: Random) -> tuple[int, int]:
+def _charge(random: Random) -> Past:
     span = random.choice(sorted(SPANS.values()))
     age_ms = random.choice((random.randrange(span), span + random.randint(-60, 60)))
-    return age_ms, random.randrange(7)
+    return Past(age_ms, random.randrange(7), random.choice(CALLERS), random.choice(PLACES))
 
 
 class History:
     """Charges of the past, kept by real windows of whatever span is asked for.
 
-    ``charges`` are (age in milliseconds, amount), each for every asset.
+    Each charge counts for every asset, and for its own caller and destination.
     """
 
-    def __init__(self, charges: list[tuple[int, int]], now_ms: int) -> None:
+    def __init__(self, charges: list[Past], now_ms: int) -> None:
         self._charges = sorted(charges, reverse=True)
         self._now = now_ms
 
     def used(self, counter: Counter) -> Used:
         """Return what a window of the counter's span would hold."""
         window = Window(counter.span_ms)
-        for age_ms, amount in self._charges:
-            window.charge(self._now - age_ms, amount)
+        _, _, name = counter.key.partition(" ")
+        for past in self._charges:
+            if name in {"", f"caller {past.caller}", f"destination {past.destination}"}:
+                window.charge(self._now - past.age_ms, past.amount)
         return window.used(self._now)
 
     def __repr__(self) -> str:

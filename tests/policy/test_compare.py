@@ -61,6 +61,20 @@ LIMITS = [
     ("windows", [HOUR], [HOUR | {"total": "26"}], "windows.1h.total", "rises from 25 USD to 26"),
     ("windows", [HOUR], [HOUR | {"count": 4}], "windows.1h.count", "from 3 requests to 4"),
     ("windows", [HOUR], [{"span": "1h", "count": 3}], "windows.1h.total", "of 25 USD is gone"),
+    (
+        "windows",
+        [HOUR | {"per": "caller"}],
+        [HOUR | {"per": "caller", "count": 4}],
+        "windows.1h.caller.count",
+        "from 3 requests to 4",
+    ),
+    (
+        "windows",
+        [HOUR, HOUR | {"per": "destination", "total": "9"}],
+        [HOUR, HOUR | {"per": "destination"}],
+        "windows.1h.destination.total",
+        "from 9 USD to 25 USD",
+    ),
     ("windows", [HOUR, {"span": "1d", "total": "30"}], [HOUR], "windows.1d.total", "30 USD is"),
     (
         "windows",
@@ -282,6 +296,33 @@ def test_a_grant_of_payloads_that_move_nothing_is_another(pair: Pair, tree: Tree
         found = _looser(one, other)
         assert found[0].path == "keys.pay.grants.suppliers.assets"
         assert _proves(found[0].witness, one, other)
+
+
+def test_a_fee_alone_proves_a_raised_limit(pair: Pair, tree: Tree) -> None:
+    """Where a grant moves nothing, what a limit bounds is the fee."""
+    tree["keys"]["pay"]["grants"] = [
+        {"id": "logon", "callers": ["a.example"], "action": "intent.transfer", "session": True}
+    ]
+    old, new = pair("keys.pay.limits.0.per_request", "1", "2")
+    (found,) = _looser(old, new)
+    assert _proves(found.witness, old, new)
+
+
+def test_a_key_that_leaves_its_group_is_looser(tree: Tree, compiled: Compile) -> None:
+    """Its spending does not count with the others' any more; what keys share is told once."""
+    tree["keys"]["other"] = tree["keys"]["pay"]
+    limits = [{"asset": "USD", "windows": [{"span": "1d", "total": "12"}]}]
+    tree["groups"] = {"desk": {"keys": ["pay", "other"], "limits": limits}}
+    both = compiled(tree)
+    tree["groups"]["desk"]["keys"] = ["other"]
+    one = compiled(tree)
+    (found,) = _looser(both, one)
+    path = "groups.desk.limits.USD.windows.1d.total"
+    assert (found.path, found.description) == (path, "the bound of 12 USD is gone")
+    assert _proves(found.witness, both, one)
+    del tree["groups"]
+    (told,) = _looser(both, compiled(tree))
+    assert told.path == path
 
 
 def test_an_asset_that_loses_its_approval_is_looser(pair: Pair, tree: Tree) -> None:

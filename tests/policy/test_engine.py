@@ -480,3 +480,65 @@ def test_an_amount_is_counted_in_the_decimals_of_its_asset(policy: Policy) -> No
     coarse = Transfer("USD", 3, "acme", decimals=0)
     decision = _decide(policy, _with(_pay(), transfers=(fine, coarse)))
     assert decision.charges[0].amount == 1 + 1 + 300
+
+
+OTHER = "spiffe://firm.example/other-bot"
+
+
+def test_each_caller_has_a_window_of_its_own(tree: Tree, compiled: Compile) -> None:
+    """What one caller spent does not count for another; each counter is named after it."""
+    key = tree["keys"]["pay"]
+    key["grants"][0]["callers"] = [BOT, OTHER]
+    key["limits"][0]["windows"] = [{"span": "1h", "total": "25", "per": "caller"}]
+    counters = [Counter(f"pay caller {caller}", "USD", 3_600_000) for caller in (BOT, OTHER)]
+    usage = Table({counters[0]: Used(2450, 1)})
+    policy = compiled(tree)
+    refused = _decide(policy, _pay(), usage=usage)
+    assert _codes(refused) == [Code.LIMIT_WINDOW_TOTAL]
+    assert refused.reasons[0].rule == "keys.pay.limits.USD.windows.1h.caller.total"
+    allowed = _decide(policy, replace(_pay(), caller=OTHER), usage=usage)
+    assert allowed.charges == (Charge(counters[1], 100),)
+
+
+def test_each_destination_has_a_window_of_its_own(tree: Tree, compiled: Compile) -> None:
+    """Transfers to one place are summed, and each place is charged its part; a fee to none."""
+    key = tree["keys"]["pay"]
+    key["grants"][0]["destinations"] = ["acme", "zoo"]
+    key["limits"][0]["windows"] = [{"span": "1h", "total": "3", "per": "destination"}]
+    parts = (("acme", 200), ("zoo", 50), ("acme", 100))
+    transfers = tuple(Transfer("USD", amount, place) for place, amount in parts)
+    fee = Transfer("USD", 10, None, Role.FEE)
+    policy = compiled(tree)
+    decision = _decide(policy, _with(_pay(), transfers=(*transfers, fee)))
+    assert decision.charges == (
+        Charge(Counter("pay destination acme", "USD", 3_600_000), 300),
+        Charge(Counter("pay destination zoo", "USD", 3_600_000), 50),
+    )
+    more = _with(_pay(), transfers=(*transfers, Transfer("USD", 1, "acme")))
+    assert _codes(_decide(policy, more)) == [Code.LIMIT_WINDOW_TOTAL]
+
+
+def test_the_keys_of_a_group_are_counted_together(tree: Tree, compiled: Compile) -> None:
+    """One counter, whichever key is charged, beside the key's own windows."""
+    tree["keys"]["other"] = tree["keys"]["pay"]
+    limits = [{"asset": "USD", "windows": [{"span": "1d", "total": "12"}]}]
+    tree["groups"] = {"desk": {"keys": ["wd", "pay", "other"], "limits": limits}}
+    shared = Counter("group desk", "USD", 86_400_000)
+    policy = compiled(tree)
+    for key in ("pay", "other"):
+        asked = replace(_pay(), key=key)
+        charges = _decide(policy, asked).charges
+        assert charges == (Charge(Counter(key, "USD", 3_600_000), 100), Charge(shared, 100))
+        refused = _decide(policy, asked, usage=Table({shared: Used(1101, 1)}))
+        assert [reason.rule for reason in refused.reasons] == [
+            "groups.desk.limits.USD.windows.1d.total"
+        ]
+
+
+def test_a_pause_between_requests_is_a_window_of_one(tree: Tree, compiled: Compile) -> None:
+    """A caller's next request has to wait for the span."""
+    window = {"span": "30s", "count": 1, "per": "caller"}
+    tree["keys"]["pay"]["limits"][0]["windows"] = [window]
+    counter = Counter(f"pay caller {BOT}", "USD", 30_000)
+    refused = _decide(compiled(tree), _pay(), usage=Table({counter: Used(1, 1)}))
+    assert _codes(refused) == [Code.LIMIT_WINDOW_COUNT]

@@ -21,6 +21,9 @@ HOURS = {"tz": "Europe/London", "days": "mon-fri", "from": "08:00", "to": "18:00
 OFFICERS = ["spiffe://firm.example/officer/a", "spiffe://firm.example/officer/b"]
 APPROVAL = {"above": "10000", "quorum": 2, "approvers": OFFICERS}
 
+DAY = {"span": "24h", "total": "1"}
+FINE = DAY | {"total": "0.0000001"}
+GROUP = {"keys": ["wd"], "limits": [{"asset": "USDC@eip155:1", "windows": [DAY]}]}
 CASES: dict[str, tuple[tuple[str, Any], str, str]] = {
     # Grants.
     "unknown grant field": (
@@ -353,6 +356,51 @@ CASES: dict[str, tuple[tuple[str, Any], str, str]] = {
         "keys.wd.limits[0].windows[1].span",
         "USDC@eip155:1 has a window of 1d already",
     ),
+    "window per anything": (
+        (f"{LIMIT}.windows.0.per", "asset"),
+        "keys.wd.limits[0].windows[0].per",
+        "'key', 'caller' or 'destination'",
+    ),
+    "window per caller twice": (
+        (
+            f"{LIMIT}.windows",
+            [{"span": span, "count": 1, "per": "caller"} for span in ("1d", "24h")],
+        ),
+        "keys.wd.limits[0].windows[1].span",
+        "has a window of 24h per caller already",
+    ),
+    # Groups.
+    "group of an unknown key": (
+        ("groups", {"g": GROUP | {"keys": ["wd", "nope"]}}),
+        "groups.g.keys[1]",
+        "no key nope",
+    ),
+    "group limit on an unknown asset": (
+        ("groups", {"g": GROUP | {"limits": [{"asset": "X", "windows": [DAY]}]}}),
+        "groups.g.limits[0].asset",
+        'X is not defined; add [assets."X"]',
+    ),
+    "group limit on what never moves": (
+        ("groups", {"g": GROUP | {"limits": [{"asset": "EUR", "windows": [DAY]}]}}),
+        "groups.g.limits",
+        "no key of the group has a limit on EUR, so it never moves",
+    ),
+    "group window twice": (
+        ("groups", {"g": GROUP | {"limits": [{"asset": "USDC@eip155:1", "windows": [DAY, DAY]}]}}),
+        "groups.g.limits[0].windows[1].span",
+        "has a window of 24h already",
+    ),
+    "group window decimals": (
+        ("groups", {"g": GROUP | {"limits": [{"asset": "USDC@eip155:1", "windows": [FINE]}]}}),
+        "groups.g.limits[0].windows[0].total",
+        "has 7 decimals",
+    ),
+    "group field": (
+        ("groups", {"g": GROUP | {"grants": []}}),
+        "groups.g.grants",
+        "unknown field; known here: keys, limits",
+    ),
+    "empty group": (("groups", {"g": GROUP | {"keys": []}}), "groups.g.keys", "must not be empty"),
     "window twice in two limits": (
         (
             "keys.wd.limits.2",

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy.payloads import protobuf
@@ -34,6 +34,7 @@ def _oracle() -> Any:
 ORACLE = _oracle()
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 2**63 - 1),
     st.binary(max_size=300),
@@ -49,6 +50,7 @@ def test_what_the_library_writes_is_read(a: int, b: bytes, c: int, d: bytes) -> 
     assert protobuf.encode({1: a, 2: b, 16: c, 2047: d}) == data
 
 
+@settings(deadline=None)
 @given(
     st.binary(max_size=12)
     | st.builds(

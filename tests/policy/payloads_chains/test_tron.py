@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 from coincurve import PublicKey
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy.keccak import keccak256
@@ -124,7 +124,7 @@ def test_an_approval_is_an_allowance() -> None:
 HOSTILE = {
     "empty": (b"", Code.PAYLOAD_MALFORMED),
     "trailing byte": (REAL + b"\0", Code.PAYLOAD_UNSUPPORTED),
-    "too long": (_call(TRANSFER + bytes(1024)), Code.PAYLOAD_MALFORMED),
+    "too long": (_call(TRANSFER + bytes(1024)), Code.PAYLOAD_TOO_LARGE),
     "memo": (_raw(f10=b"hi"), Code.PAYLOAD_UNSUPPORTED),
     "scripts": (_raw(f12=b"hi"), Code.PAYLOAD_UNSUPPORTED),
     "authorities": (_raw(f9=b"hi"), Code.PAYLOAD_UNSUPPORTED),
@@ -172,6 +172,7 @@ def test_ways_round_are_refused(payload: bytes, code: Code) -> None:
     assert caught.value.reason.code is code
 
 
+@settings(deadline=None)
 @given(st.sampled_from([REAL, TOKEN, _raw()]), st.data())
 def test_any_bytes(payload: bytes, data: st.DataObject) -> None:
     """Any bytes give facts or the one error, and two payloads never the same message."""

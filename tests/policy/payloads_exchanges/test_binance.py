@@ -5,7 +5,7 @@ import hmac
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy.model import Decision, Facts, Side, Transfer
@@ -354,6 +354,7 @@ def test_every_cut_is_refused(payload: bytes) -> None:
             decode(TAG, payload[:end])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=64) | st.sampled_from(ACCEPTED), st.data())
 def test_any_bytes(base: bytes, data: st.DataObject) -> None:
     """Any bytes give facts or the one error, and what is accepted is what was read."""

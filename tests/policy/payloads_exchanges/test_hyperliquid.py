@@ -8,7 +8,7 @@ import pytest
 import rfc8785
 from eth_account.messages import encode_typed_data
 from eth_keys.datatypes import PrivateKey
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy.algorithms import Digest
@@ -349,6 +349,7 @@ _JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.sampled_from(ACCEPTED), st.data())
 def test_any_document(tree: Tree, data: st.DataObject) -> None:
     """Any value anywhere gives facts or the one error."""
@@ -363,6 +364,7 @@ def test_any_document(tree: Tree, data: st.DataObject) -> None:
     assert isinstance(value, bool | int | str)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80))
 def test_any_bytes(payload: bytes) -> None:
     """Any bytes are refused with the one error unless they are an action."""

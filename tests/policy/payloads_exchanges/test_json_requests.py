@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy.model import Decision, Facts, Side, Transfer
@@ -266,6 +266,7 @@ def test_receive_windows() -> None:
     assert [n for n in range(60001) if re.fullmatch(grammar, str(n))] == list(range(1, 5001))
 
 
+@settings(deadline=None)
 @given(st.sampled_from(ACCEPTED), st.data())
 def test_any_bytes(base: tuple[str, bytes], data: st.DataObject) -> None:
     """Any bytes give facts or the one error, and the message ends with what is sent."""

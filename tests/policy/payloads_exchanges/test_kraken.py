@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy.model import Decision, Facts, Role, Side, Transfer
@@ -201,6 +201,7 @@ def test_ways_round_are_refused(
     assert refusal(TAG, payload).code is code
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=64) | st.sampled_from(ACCEPTED), st.data())
 def test_any_bytes(base: bytes, data: st.DataObject) -> None:
     """Any bytes give facts or the one error, and what is accepted is what was read."""

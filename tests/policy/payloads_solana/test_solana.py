@@ -3,7 +3,7 @@
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from solders.compute_budget import (
     request_heap_frame,
@@ -145,7 +145,7 @@ HOSTILE = {
     "empty": (b"", Code.PAYLOAD_MALFORMED),
     "trailing byte": (ACCEPTED[0] + b"\0", Code.PAYLOAD_MALFORMED),
     "trailing byte, version 0": (ACCEPTED[1] + b"\0", Code.PAYLOAD_MALFORMED),
-    "too long": (_legacy(Instruction(OTHER, bytes(1100), [])), Code.PAYLOAD_MALFORMED),
+    "too long": (_legacy(Instruction(OTHER, bytes(1100), [])), Code.PAYLOAD_TOO_LARGE),
     "other version": (b"\x81" + ACCEPTED[0] + b"\0", Code.PAYLOAD_UNSUPPORTED),
     "off-chain message": (b"\xffsolana offchain\0\0hi", Code.PAYLOAD_UNSUPPORTED),
     "lookup table": (
@@ -290,6 +290,7 @@ def test_every_cut_is_refused(payload: bytes) -> None:
             decode(TAG, payload[:end])
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=32, max_size=32))
 def test_addresses_match_an_oracle(data: bytes) -> None:
     """Base 58, points of the curve and token accounts are as another implementation has them."""
@@ -311,6 +312,7 @@ def test_points_of_the_curve() -> None:
         assert address.is_on_curve(data) == Pubkey(data).is_on_curve()
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=120) | st.sampled_from(ACCEPTED), st.data())
 def test_any_bytes(base: bytes, data: st.DataObject) -> None:
     """Any bytes give facts or the one error, and an oracle reads the same from them."""
