@@ -53,7 +53,8 @@ def decode(payload: bytes) -> Decoded:
         PayloadError: it is not one, not canonical, or does more than one transfer.
     """
     if len(payload) > MAX_BYTES:
-        raise _malformed("signdoc", f"{len(payload)} bytes; at most {MAX_BYTES} are taken")
+        detail = f"{len(payload)} bytes; at most {MAX_BYTES} are taken"
+        raise PayloadError(Code.PAYLOAD_TOO_LARGE, "signdoc", detail)
     document = protobuf.decode(payload, _SIGN_DOC, "signdoc")
     chain = _text(_CHAIN, document.data(3), "signdoc.chain_id")
     body = protobuf.decode(document.data(1), _BODY, "signdoc.body")

@@ -52,7 +52,8 @@ def decode(payload: bytes) -> Decoded:
         PayloadError: it is not one, not canonical, or does what is not supported.
     """
     if len(payload) > MAX_BYTES:
-        raise _malformed("transaction", f"{len(payload)} bytes; at most {MAX_BYTES} are taken")
+        detail = f"{len(payload)} bytes; at most {MAX_BYTES} are taken"
+        raise PayloadError(Code.PAYLOAD_TOO_LARGE, "transaction", detail)
     raw = protobuf.decode(payload, _RAW, "transaction")
     if (len(raw.data(_BLOCK_BYTES)), len(raw.data(_BLOCK_HASH))) != _BLOCK_LENGTHS:
         raise _malformed("transaction.ref_block", "has 2 bytes and a hash of 8")

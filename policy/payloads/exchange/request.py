@@ -98,18 +98,23 @@ def _decode(
     headers: Sequence[Parameter],
     parse: Callable[[str, _Table], dict[str, str]],
 ) -> Request:
-    line, *rest = _text(payload).split("\n", 1 + len(headers))
+    line, *rest = text(payload).split("\n", 1 + len(headers))
     table = tables.get(line)
     if table is None or len(rest) != 1 + len(headers):
         detail = f"{line[:80]!a} is not one of: {', '.join(tables)}"
         raise PayloadError(Code.PAYLOAD_UNSUPPORTED, "request.line", detail)
     for header, value in zip(headers, rest, strict=False):  # the last is what is sent
-        _check(header, value)
+        check(header, value)
     signed = {header.name: value for header, value in zip(headers, rest, strict=False)}
     return Request(line, signed, rest[-1], parse(rest[-1], {item.name: item for item in table}))
 
 
-def _text(payload: bytes) -> str:
+def text(payload: bytes) -> str:
+    """Return a payload of ASCII text.
+
+    Raises:
+        PayloadError: it is longer than any request, or not ASCII.
+    """
     if len(payload) > MAX_BYTES:
         detail = f"{len(payload)} bytes; at most {MAX_BYTES} are taken"
         raise PayloadError(Code.PAYLOAD_TOO_LARGE, "request", detail)
@@ -126,7 +131,7 @@ def _form(text: str, table: _Table) -> dict[str, str]:
         name, _, value = pair.partition("=")
         if name in values:
             raise PayloadError(Code.PAYLOAD_MALFORMED, _where(name), "stands there twice")
-        _check(_known(name, table), value)
+        check(_known(name, table), value)
         values[name] = value
     _check_complete(values, table)
     ordered = [name for name in table if name in values]
@@ -139,7 +144,7 @@ def _form(text: str, table: _Table) -> dict[str, str]:
 def _json(text: str, table: _Table) -> dict[str, str]:
     values = canonical_json.decode(text.encode("ascii"))
     for name, value in values.items():
-        _check(_known(name, table), value)
+        check(_known(name, table), value)
     _check_complete(values, table)
     return values
 
@@ -150,7 +155,12 @@ def _known(name: str, table: _Table) -> Parameter:
     return table[name]
 
 
-def _check(parameter: Parameter, value: object) -> None:
+def check(parameter: Parameter, value: object) -> None:
+    """Check a value by its grammar.
+
+    Raises:
+        PayloadError: it does not fit.
+    """
     if not (isinstance(value, str) and parameter.grammar.fullmatch(value)):
         detail = f"is not {parameter.expected}"
         raise PayloadError(Code.PAYLOAD_MALFORMED, _where(parameter.name), detail)

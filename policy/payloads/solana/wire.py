@@ -75,7 +75,8 @@ def decode(payload: bytes) -> Message:
             shortest form, has another version, or looks addresses up in tables.
     """
     if len(payload) > MAX_BYTES:
-        raise _malformed("message", f"{len(payload)} bytes; a packet has room for {MAX_BYTES}")
+        detail = f"{len(payload)} bytes; a packet has room for {MAX_BYTES}"
+        raise PayloadError(Code.PAYLOAD_TOO_LARGE, "message", detail)
     versioned = payload[:1] >= bytes((VERSION_0,))
     if versioned and payload[0] != VERSION_0:
         detail = f"version {payload[0] - VERSION_0} is not 0"
