@@ -167,6 +167,9 @@ class Slot:
         self._move(event)
         if not self._ready(self):
             self._move(SlotEvent.FAILED)
+        elif not self.token.is_logged_in():
+            # Those that look ready were lost with the login, and have not been used since.
+            self._renew(self.generation)
 
     def _is_empty(self) -> bool:
         """Tell whether no session is left and none will be opened at once."""

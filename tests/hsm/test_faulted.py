@@ -1,0 +1,234 @@
+"""A pool in a process of its own, on a module with faults, under load.
+
+Each fault ends with the whole pool at work again; no request hangs, and no signature
+that does not verify is released, which the load checks for itself.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from signer.hsm.errors import Ckr
+from tests.support.faulty import Faulty
+from tests.support.softhsm import make_softhsm
+
+PROGRAM = Path(__file__).parent / "pool_process.py"
+ROOT = Path(__file__).parents[2]
+SESSIONS = 4
+PATIENCE = 0.5
+# Seconds that the machine may add when it is busy with other things.
+SLACK = 0.5
+
+CLASSES = {
+    "refuse": Ckr.DATA_INVALID,
+    "replace": Ckr.SESSION_HANDLE_INVALID,
+    "throttled": Ckr.OPERATION_ACTIVE,
+    "closed": Ckr.SESSION_CLOSED,
+    "not-begun": Ckr.OPERATION_NOT_INITIALIZED,
+    "rebind": Ckr.KEY_HANDLE_INVALID,
+    "object": Ckr.OBJECT_HANDLE_INVALID,
+    "login": Ckr.USER_NOT_LOGGED_IN,
+    "pin": Ckr.PIN_INCORRECT,
+    "back-off": Ckr.FUNCTION_FAILED,
+    "memory": Ckr.DEVICE_MEMORY,
+    "host-memory": Ckr.HOST_MEMORY,
+    "count": Ckr.SESSION_COUNT,
+    "device": Ckr.DEVICE_ERROR,
+    "general": Ckr.GENERAL_ERROR,
+    "removed": Ckr.DEVICE_REMOVED,
+    "absent": Ckr.TOKEN_NOT_PRESENT,
+    "module": Ckr.CRYPTOKI_NOT_INITIALIZED,
+    "vendor": 0x80000123,
+    "remoting": 0xFFFFFFFFFFFFFFFF,
+}
+SMOKE = ("rebind", "device", "module")
+
+
+@dataclass
+class PoolProcess:
+    """The pool's process and the switchboard of its module, two slots."""
+
+    process: subprocess.Popen[str]
+    faulty: Faulty
+
+    def ask(self, command: str, **arguments: float) -> Any:
+        """Give a command and wait for its answer."""
+        self._give(command, arguments)
+        return self._answer()
+
+    def load(self, seconds: float, during: Callable[[], object] = lambda: None) -> Any:
+        """Sign for some time by eight threads, and do something 0.3 seconds in."""
+        self._give("load", {"seconds": seconds, "threads": 8, "patience": PATIENCE})
+        time.sleep(0.3)
+        during()
+        return self._answer()
+
+    def heal(self, seconds: float) -> None:
+        """Wait until every session is ready, or fail."""
+        until = time.monotonic() + seconds
+        while not all(
+            slot["state"] == "up" and slot["sessions"]["ready"] == SESSIONS
+            for slot in self.ask("status")["slots"]
+        ):
+            assert time.monotonic() < until, self.ask("status")
+            time.sleep(0.02)
+
+    def _give(self, command: str, arguments: dict[str, float]) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(json.dumps({command: arguments}) + "\n")
+        self.process.stdin.flush()
+
+    def _answer(self) -> Any:
+        assert self.process.stdout
+        return json.loads(self.process.stdout.readline())
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PoolProcess]:
+    """A pool of two slots with four sessions each."""
+    directory = tmp_path_factory.mktemp("faulted")
+    store = make_softhsm(directory / "store", "faulted")
+    with Faulty(directory, token=store.token, slots=2) as faulty:
+        arguments = (faulty.module, store.token, store.pin_file, "2", str(SESSIONS))
+        environment = {**faulty.variables, **store.environment, "PYTHONPATH": str(ROOT)}
+        with subprocess.Popen(
+            [sys.executable, PROGRAM, *arguments],
+            env=os.environ | environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as started:
+            made = PoolProcess(started, faulty)
+            assert made._answer() == "ready"
+            yield made
+            faulty.reset()
+            assert started.stdin
+            started.stdin.close()
+            assert started.wait(10) == 0
+
+
+@pytest.fixture
+def pool(process: PoolProcess) -> Iterator[PoolProcess]:
+    """The pool with everything in order, before and after."""
+    process.heal(10)
+    yield process
+    process.faulty.clear()
+    process.faulty.restore()
+    process.heal(10)
+
+
+def _check(load: Any) -> None:
+    assert load["wrong"] == 0
+    assert load["slowest"] < PATIENCE + SLACK
+
+
+def _codes() -> Iterator[Any]:
+    for name, code in CLASSES.items():
+        marks = [] if name in SMOKE else [pytest.mark.long]
+        yield pytest.param(code, id=name, marks=marks)
+
+
+@pytest.mark.parametrize("dirty", [False, True], ids=["clean", "dirty"])
+@pytest.mark.parametrize("function", ["C_SignInit", "C_Sign"])
+@pytest.mark.parametrize("code", list(_codes()))
+def test_every_class_of_codes(pool: PoolProcess, code: int, function: str, *, dirty: bool) -> None:
+    """Seldom or always: no request hangs, nothing wrong leaves, all is well in 5 seconds."""
+    pool.faulty.fault(function, code, dirty=dirty, probability=0.01)
+    seldom = pool.load(0.6)
+    pool.faulty.clear()
+    _check(seldom)
+    assert seldom["signed"] > 0
+    pool.faulty.fault(function, code, dirty=dirty)
+    always = pool.load(0.6)
+    pool.faulty.clear()
+    _check(always)
+    pool.heal(5)
+
+
+@pytest.mark.parametrize("how", ["flip", "truncate"])
+def test_bad_signatures(pool: PoolProcess, how: Any) -> None:
+    """A token that lies now and then, or always, is found out each time."""
+    pool.faulty.spoil(how, probability=0.05)
+    seldom = pool.load(0.6)
+    _check(seldom)
+    assert seldom["signed"] > 0
+    assert seldom["errors"]["SignatureInvalidError"] > 0
+    pool.faulty.spoil(how)
+    _check(pool.load(0.6))
+    pool.faulty.clear()
+    pool.heal(5)
+
+
+@pytest.mark.parametrize(
+    "event", ["log_out", "invalidate_sessions", "invalidate_objects", "swap_keys"]
+)
+def test_lost_states(pool: PoolProcess, event: str) -> None:
+    """A lost login, lost sessions, lost handles, and handles that are other keys now."""
+    load = pool.load(1, getattr(pool.faulty, event))
+    _check(load)
+    assert load["last_signed"] > 0.9, load
+    pool.heal(5)
+
+
+@pytest.mark.parametrize("function", ["C_Sign", "*"])
+def test_one_token_freezes(pool: PoolProcess, function: str) -> None:
+    """Signing goes on by the other token within a second, and by both when it thaws."""
+    load = pool.load(2.5, lambda: pool.faulty.hang(function, slot=0))
+    _check(load)
+    assert load["longest_gap"] < 1
+    assert load["last_signed"] > 2.4
+    assert load["errors"].keys() <= {"OutcomeUnknownError"}
+    assert sum(load["errors"].values()) <= SESSIONS
+    pool.faulty.release()
+    pool.heal(10)
+
+
+@pytest.mark.parametrize("code", [Ckr.DEVICE_REMOVED, Ckr.DEVICE_ERROR])
+def test_one_token_goes_away(pool: PoolProcess, code: int) -> None:
+    """A token that is removed loses nobody's request, and is used again when it is back."""
+    load = pool.load(2, lambda: pool.faulty.remove(code, slot=0))
+    _check(load)
+    assert load["longest_gap"] < 1
+    assert load["last_signed"] > 1.9
+    pool.faulty.restore(slot=0)
+    pool.heal(10)
+
+
+def test_one_token_restarts(pool: PoolProcess) -> None:
+    """After a module forgot everything both tokens come back, in the same process."""
+
+    def restart() -> None:
+        pool.faulty.remove(slot=0)
+        time.sleep(0.5)
+        pool.faulty.restore(reinitialize=True, slot=0)
+
+    load = pool.load(2.5, restart)
+    _check(load)
+    assert load["last_signed"] > 2.4
+    pool.heal(10)
+
+
+def test_all_tokens_freeze(pool: PoolProcess) -> None:
+    """Without any token requests end by their deadlines, and a restart is asked for."""
+    load = pool.load(2.5, lambda: pool.faulty.hang("C_Sign"))
+    _check(load)
+    assert load["errors"]["OutcomeUnknownError"] <= 2 * SESSIONS
+    assert pool.ask("status")["must_restart"], (load, pool.ask("status"))
+    pool.faulty.release()
+    pool.heal(10)
+    assert not pool.ask("status")["must_restart"]
+
+
+def test_the_module_sees_no_misuse(pool: PoolProcess) -> None:
+    """No session is ever used by two threads at once, whatever happened before."""
+    pool.load(0.6)
+    assert pool.faulty.counters().shared_sessions == 0
