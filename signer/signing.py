@@ -7,6 +7,7 @@
 """
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import structlog
 
@@ -18,7 +19,6 @@ from signer.errors import (
     RefusedError,
     SigngateError,
 )
-from signer.hsm import Pool
 from signer.model import (
     Conflict,
     Granted,
@@ -34,6 +34,13 @@ from signer.model import (
 Result = Signed | Validated | SigngateError
 
 _log = structlog.get_logger(__name__)
+
+
+class Pool(Protocol):
+    """The HSM, as this use case sees it: see ``signer.hsm.Pool``."""
+
+    def sign(self, approval: Approval, deadline: float) -> bytes:
+        """Return a signature that was verified, or raise ``HsmError``."""
 
 
 class Signing:
