@@ -11,6 +11,7 @@ from policy.model import Decoded, Format
 from policy.payloads import (
     binance,
     bybit,
+    coinbase,
     cosmos,
     deribit,
     ethereum,
@@ -50,6 +51,7 @@ FORMATS = registry(
     (
         binance.FORMAT,
         bybit.FORMAT,
+        coinbase.FORMAT,
         cosmos.FORMAT,
         deribit.FORMAT,
         ethereum.FORMAT,
