@@ -57,7 +57,7 @@ def decide(
     if refusal:
         return Decision((refusal,))
     key = policy.keys[ask.key]
-    request, unknown = _read(policy, ask, now_ms, approved_by)
+    request, unknown = read(policy, ask, now_ms, approved_by)
     payload = [*_payload(key, ask, now_ms), *unknown]
     grant, missing = _match(key, request)
     charges, limits, exceeded = _limit(key, request, usage)
@@ -67,9 +67,10 @@ def decide(
     return Decision((), grant, charges, limits)
 
 
-def _read(
+def read(
     policy: Policy, ask: Ask, now_ms: int, approved_by: frozenset[str]
 ) -> tuple[Request, list[Reason]]:
+    """Return what the rules look at, and a reason for each asset that is not known."""
     moved: dict[str, int] = {}
     paid: dict[str, dict[str, int]] = {}
     assets: list[str] = []

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +18,7 @@ _PLAIN: Final = {"missing": "is required", "too_short": EMPTY}
 _WIDTH: Final = 60
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)  # TOML 1.0, "Keys"
 _KEY_ERROR: Final = "[key]"  # pydantic's mark for a dictionary's key
+_NAMED: Final = {"assets", "groups", "keys"}  # [assets.X]: tables by names of their own
 _TABLES: Final[dict[str, type[BaseModel]]] = {
     "": schema.Document,
     "assets": schema.Asset,
@@ -59,10 +60,10 @@ def at(location: Location, message: str) -> Problem:
     return Problem(path(location), message)
 
 
-def from_pydantic(error: ErrorDetails) -> Problem:
-    """Return a problem for one of pydantic's."""
+def from_pydantic(error: ErrorDetails, tables: Mapping[str, type[BaseModel]] = _TABLES) -> Problem:
+    """Return a problem for one of pydantic's; ``tables`` are the document's, by name."""
     location = tuple(part for part in error["loc"] if part != _KEY_ERROR)
-    return at(location, _message(error, location))
+    return at(location, _message(error, location, tables))
 
 
 def path(location: Location) -> str:
@@ -75,7 +76,7 @@ def _key(text: str) -> str:
     return text if _BARE.fullmatch(text) else json.dumps(text)
 
 
-def _message(error: ErrorDetails, location: Location) -> str:
+def _message(error: ErrorDetails, location: Location, tables: Mapping[str, type[BaseModel]]) -> str:
     found = error["input"]
     match error["type"]:
         case "value_error":
@@ -83,7 +84,7 @@ def _message(error: ErrorDetails, location: Location) -> str:
         case "missing" | "too_short" as kind:
             return _PLAIN[kind]
         case "extra_forbidden":
-            return f"unknown field; known here: {', '.join(_known(location))}"
+            return f"unknown field; known here: {', '.join(_known(location, tables))}"
         case "string_type" if type(found) in {int, float}:
             return f'a number where a string belongs; write "{found}" in quotes'
         case "dict_type" | "model_type":
@@ -92,10 +93,13 @@ def _message(error: ErrorDetails, location: Location) -> str:
             return f"{error['msg'][0].lower()}{error['msg'][1:]}, not {_shown(found)}"
 
 
-def _known(location: Location) -> list[str]:
-    names = [part for part in location[:-1] if isinstance(part, str)]
-    names = names[:1] if len(names) == 2 else names[-1:]  # noqa: PLR2004 — [assets.X], [keys.X]
-    fields = _TABLES["".join(names)].model_fields
+def _known(location: Location, tables: Mapping[str, type[BaseModel]]) -> list[str]:
+    match [part for part in location[:-1] if isinstance(part, str)]:
+        case [kind, _] if kind in _NAMED:
+            table = kind
+        case names:
+            table = "".join(names[-1:])
+    fields = tables[table].model_fields
     return [field.alias or name for name, field in fields.items()]
 
 

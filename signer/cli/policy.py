@@ -4,12 +4,17 @@ from pathlib import Path
 
 import typer
 
+from policy.json_schema import document_schema
 from policy.rules import Policy
 from signer.cli.policy_diff import diff
+from signer.cli.policy_explain import explain_payload
 from signer.cli.policy_file import File, loaded
+from signer.cli.policy_tests import run_tests
 
 app = typer.Typer(help="Work on policy documents.", no_args_is_help=True)
 app.command()(diff)
+app.command("explain")(explain_payload)
+app.command("test")(run_tests)
 
 
 @app.callback()
@@ -21,6 +26,12 @@ def _group() -> None:
 def check(file: File) -> None:
     """Check a policy: every problem on a line of its own, or a summary."""
     typer.echo(_summary(file, loaded(file)))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of policy documents, for editors."""
+    typer.echo(document_schema(), nl=False)
 
 
 def _summary(file: Path, policy: Policy) -> str:

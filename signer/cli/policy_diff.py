@@ -6,7 +6,7 @@ import typer
 
 from policy.compare import Change, Direction, Witness, compare
 from signer.cli.policy_file import File, loaded
-from signer.cli.policy_text import asked
+from signer.cli.policy_text import asked, span
 
 LOOSER = 3
 _SIGNS = {Direction.LOOSER: "+", Direction.TIGHTER: "-", Direction.EQUAL: "="}
@@ -41,4 +41,4 @@ def _shown(witness: Witness) -> Iterator[str]:
         yield f"approved by {', '.join(sorted(witness.approved_by))}"
     for counter, used in sorted(witness.spent.items()):
         held = f"{used.total} base units in {used.requests} requests"
-        yield f"when the last {counter.span_ms // 1000} s of {counter.asset} hold {held}"
+        yield f"when the last {span(counter.span_ms)} of {counter.asset} hold {held}"

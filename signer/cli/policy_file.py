@@ -37,8 +37,18 @@ def text(file: Path) -> str:
         ConfigError: the file cannot be read, or is not UTF-8.
     """
     try:
-        return file.read_bytes().decode()
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}") from None
+        return content(file).decode()
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: is not UTF-8: {error.reason} at byte {error.start}") from None
+
+
+def content(file: Path) -> bytes:
+    """Read a file.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}") from None

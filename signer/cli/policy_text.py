@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 from policy.model import Ask, Transfer
 
+_UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000))
+
 
 def utc(time_ms: int) -> str:
     """Return milliseconds since the epoch as RFC 3339."""
@@ -27,3 +29,9 @@ def _moved(ask: Ask) -> Iterator[str]:
 
 def _to(item: Transfer) -> str:
     return "" if item.destination is None else f" to {item.destination}"
+
+
+def span(span_ms: int) -> str:
+    """Return a window's length as a policy writes it, in the largest unit that fits."""
+    fits = (f"{span_ms // size}{unit}" for unit, size in _UNITS if span_ms % size == 0)
+    return next(fits)

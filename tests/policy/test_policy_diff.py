@@ -49,7 +49,7 @@ def test_looser_exits_with_3_and_an_example(diff: Diff, tree: Tree) -> None:
     assert result.stdout.splitlines() == [
         "+ keys.pay.limits.USD.windows.1h.total: rises from 25 USD to 30 USD",
         f"      e.g. {who}: payment of 1 base units of USD to acme",
-        "      when the last 3600 s of USD hold 2500 base units in 1 requests",
+        "      when the last 1h of USD hold 2500 base units in 1 requests",
         "looser: 1 of 1 changes may allow more than before",
     ]
 
