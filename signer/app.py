@@ -17,9 +17,9 @@ from signer import logs
 from signer.approval import Mint
 from signer.audit.note import Verifier
 from signer.audit.publisher import LogMismatchError, Publisher
-from signer.config import Config, load, read
+from signer.config import Config, Hsm, Replica, load, read
 from signer.errors import ConfigError
-from signer.hsm import Pool, Token, open_token
+from signer.hsm import Limits, Pool, Token, open_token
 from signer.keyring import Keyring
 from signer.ledger import Ledger, Settings
 from signer.pin import provider
@@ -45,15 +45,23 @@ class Core:
     def __init__(self, config: Config) -> None:
         mint = Mint()
         self.ledger = _ledger(config, mint)
-        self.token = _token(config)
-        self.pool = Pool(self.token, sessions=config.hsm.sessions, redeem=mint.redeem)
+        hsm = config.hsm
+        self.tokens = _tokens(hsm)
+        limits = Limits(
+            queue=hsm.queue,
+            stuck_seconds=hsm.stuck_seconds,
+            keepalive_seconds=hsm.keepalive_seconds,
+            bulk_keys=hsm.bulk_keys,
+        )
+        self.pool = Pool(*self.tokens, sessions=hsm.sessions, redeem=mint.redeem, limits=limits)
         _check_keys(self.ledger.policy(), self.pool, config)
 
     def close(self) -> None:
         """Close everything, the ledger first: it makes durable what is queued."""
         self.ledger.close()
         self.pool.close()
-        self.token.close()
+        for token in self.tokens:
+            token.close()
 
 
 class SigningPort:
@@ -70,7 +78,9 @@ class SigningPort:
             allowed,
             config.server.request_seconds,
         )
-        self._server = Server(config.server.threads, MESSAGE_BYTES, shared=shared)
+        self._server = Server(
+            config.server.threads, MESSAGE_BYTES, max_calls=config.server.max_calls, shared=shared
+        )
         signing_service_pb2_grpc.add_SigningServiceServicer_to_server(
             self._service, self._server.grpc
         )
@@ -203,9 +213,16 @@ def _ledger(config: Config, mint: Mint) -> Ledger:
     return ledger
 
 
-def _token(config: Config) -> Token:
-    hsm = config.hsm
-    return open_token(hsm.module, hsm.token, provider(hsm.pin.file, hsm.pin.env))
+def _tokens(hsm: Hsm) -> list[Token]:
+    first = Replica(token=hsm.token, serial=hsm.serial)
+    tokens = []
+    for replica in (first, *hsm.replicas):
+        pin = replica.pin or hsm.pin
+        pins = provider(pin.file, pin.env)
+        tokens.append(
+            open_token(replica.module or hsm.module, replica.token, pins, serial=replica.serial)
+        )
+    return tokens
 
 
 def _publisher(config: Config, ledger: Ledger, pool: Pool) -> Publisher:

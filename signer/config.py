@@ -94,20 +94,52 @@ class Pin(_Section):
         return self
 
 
+class Replica(_Section):
+    """Another token with the same keys, which is used side by side with the first.
+
+    Attributes:
+        token: its label.
+        serial: its serial number, needed where two tokens have the same label.
+        module: its library; default that of the first token.
+        pin: the provider of its user PIN; default that of the first token.
+    """
+
+    token: str
+    serial: str | None = None
+    module: Path | None = None
+    pin: Pin | None = None
+
+
 class Hsm(_Section):
-    """The PKCS#11 token.
+    """The PKCS#11 tokens.
 
     Attributes:
         module: the library, such as /usr/lib/softhsm/libsofthsm2.so.
         token: the token's label.
+        serial: its serial number, needed where two tokens have the same label.
         pin: the provider of the user PIN.
-        sessions: sessions to keep open, 1 to 256; default 4.
+        replicas: other tokens with the same keys; default none.
+        sessions: sessions to keep open on each token, 1 to 256; default 4. A network
+            HSM wants its engines x (1 + network time / engine time) and a quarter more.
+        queue: how many requests may wait for a session, for orders and for bulk keys
+            each, 1 to 4,096; default four for each session.
+        bulk_keys: keys whose requests let those of all other keys go first; default none.
+        stuck_seconds: how long one call of the token may take before its session
+            counts as lost, 1 to 300 seconds; default 10.
+        keepalive_seconds: how long a session may be idle before it is pinged, 1 to
+            3,600 seconds; default 20.
     """
 
     module: Path
     token: str
+    serial: str | None = None
     pin: Pin
+    replicas: tuple[Replica, ...] = ()
     sessions: int = Field(default=4, ge=1, le=256)
+    queue: int | None = Field(default=None, ge=1, le=4096)
+    bulk_keys: frozenset[str] = frozenset()
+    stuck_seconds: float = Field(default=10, ge=1, le=300)
+    keepalive_seconds: float = Field(default=20, ge=1, le=3600)
 
 
 class Ledger(_Section):
@@ -157,6 +189,8 @@ class Server(_Section):
 
     Attributes:
         threads: handlers of the signing port, 1 to 256; default 16.
+        max_calls: calls under way or waiting for a handler, 16 to 65,536; more are
+            refused at once; default 1,024.
         max_payload_bytes: the largest payload, 1 KiB to 1 MiB; default 262,144.
         request_seconds: the longest a request may take when its caller sets no
             deadline, or a later one, 1 to 60 seconds; default 5.
@@ -165,6 +199,7 @@ class Server(_Section):
     """
 
     threads: int = Field(default=16, ge=1, le=256)
+    max_calls: int = Field(default=1024, ge=16, le=65536)
     max_payload_bytes: int = Field(default=256 * 1024, ge=1024, le=1024 * 1024)
     request_seconds: int = Field(default=5, ge=1, le=60)
     drain_seconds: int = Field(default=20, ge=1, le=300)

@@ -108,6 +108,12 @@ class TooManyStreamsError(SigngateError):
     code = Code.TOO_MANY_STREAMS
 
 
+class DeadlineExceededError(SigngateError):
+    """The caller has stopped waiting: nothing is decided for nobody."""
+
+    code = Code.DEADLINE_EXCEEDED
+
+
 class LedgerUnavailableError(SigngateError):
     """Nothing was decided, so nothing may be signed or released."""
 

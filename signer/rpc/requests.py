@@ -9,7 +9,7 @@ import grpc
 
 from policy.model import Decoded
 from policy.reasons import PayloadError
-from signer.errors import InvalidRequestError
+from signer.errors import DeadlineExceededError, InvalidRequestError
 from signer.model import Caller, SignRequest
 from signer.v1 import signing_service_pb2 as pb
 
@@ -75,7 +75,13 @@ def sign_request(message: pb.SignPayloadRequest, caller: Caller, decode: Decode)
 
 
 def deadline_of(context: grpc.ServicerContext, longest: float) -> float:
-    """Return when the request must end, in seconds of ``time.monotonic``."""
+    """Return when the request must end, in seconds of ``time.monotonic``.
+
+    Raises:
+        DeadlineExceededError: that is past already; it waited too long for a thread.
+    """
     # The stubs promise a number, but without a deadline there is None.
     remaining: float | None = context.time_remaining()
+    if remaining is not None and remaining <= 0:
+        raise DeadlineExceededError("the deadline was over before the request was begun")
     return time.monotonic() + (longest if remaining is None else min(remaining, longest))

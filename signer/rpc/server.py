@@ -22,7 +22,15 @@ KEEPALIVE = (
 class Server:
     """One listener with its health service; NOT_SERVING until told otherwise."""
 
-    def __init__(self, threads: int, max_message_bytes: int, *, shared: bool) -> None:
+    def __init__(
+        self, threads: int, max_message_bytes: int, *, max_calls: int = 1024, shared: bool
+    ) -> None:
+        """Prepare a listener.
+
+        ``max_calls`` bounds the calls under way and waiting for a thread: more are
+        refused at once with RESOURCE_EXHAUSTED. ``shared`` lets other processes
+        listen on the same address.
+        """
         options = [
             # Unless it is meant, a second server on the port must fail and not share it.
             ("grpc.so_reuseport", int(shared)),
@@ -30,7 +38,7 @@ class Server:
             *KEEPALIVE,
         ]
         pool = ThreadPoolExecutor(threads, thread_name_prefix="rpc")
-        self.grpc = grpc.server(pool, options=options)
+        self.grpc = grpc.server(pool, options=options, maximum_concurrent_rpcs=max_calls)
         self._services: list[str] = []
         self._health = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
