@@ -126,7 +126,8 @@ def _token(
 ) -> Token:
     if config is not None:
         hsm = configuration.load(config).hsm
-        return open_token(hsm.module, hsm.token, provider(hsm.pin.file, hsm.pin.env))
+        pins = provider(hsm.pin.file, hsm.pin.env)
+        return open_token(hsm.module, hsm.token, pins, serial=hsm.serial)
     if module is None or label is None or pin_file is None:
         raise ConfigError("needs --config, or --module, --token and --pin-file")
     return open_token(module, label, FilePin(pin_file))

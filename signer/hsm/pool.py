@@ -9,11 +9,9 @@ call that never returns then takes a thread of the pool with it and not its call
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Protocol
+from collections.abc import Callable
+from typing import Final
 
-from pkcs11.constants import MechanismFlag
 from pkcs11.exceptions import PKCS11Error
 
 from policy.algorithms import Algorithm
@@ -30,69 +28,18 @@ from signer.hsm.desk import Desk
 from signer.hsm.errors import TokenError, code_of, describe
 from signer.hsm.health import SessionState, SlotState
 from signer.hsm.job import Job, Way
-from signer.hsm.line import Priority
-from signer.hsm.mechanisms import SCHEMES
+from signer.hsm.limits import Limits, Observer, Silent, SlotStatus
 from signer.hsm.names import KeyVersion
 from signer.hsm.public_key import PublicKey
 from signer.hsm.session import BoundSession
 from signer.hsm.slot import Slot
 from signer.hsm.token import Token
-from signer.hsm.verify import verifier
+from signer.hsm.ways import served, ways
 from signer.hsm.worker import Worker
 
-CLOSE_SECONDS = 2.0
-
-
-class Observer(Protocol):
-    """What the pool tells whoever counts; called in the callers' and the pool's threads."""
-
-    def signed(self, key: str, slot: str, *, queued: float, served: float, total: float) -> None:
-        """Take the times of one signature, in seconds."""
-
-    def failed(self, slot: str, code: str) -> None:
-        """Take a return code that was no success."""
-
-
-class Silent:
-    """Counts nothing."""
-
-    def signed(self, key: str, slot: str, *, queued: float, served: float, total: float) -> None:
-        """Drop it."""
-
-    def failed(self, slot: str, code: str) -> None:
-        """Drop it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the pool holds itself to.
-
-    Attributes:
-        queue: how many requests of each class may wait; None for four a session.
-        stuck_seconds: how long one call of the token may take.
-        keepalive_seconds: how long a session may be idle before a firewall or the
-            token may drop it.
-        restart_seconds: how long a slot whose module lost its state may be down
-            before the pool asks for a restart of the process.
-        bulk_keys: keys whose requests let those of the others go first.
-    """
-
-    queue: int | None = None
-    stuck_seconds: float = 10.0
-    keepalive_seconds: float = 20.0
-    restart_seconds: float = 30.0
-    bulk_keys: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class SlotStatus:
-    """How a slot is: its state, how many sessions are in each state, what failed last."""
-
-    label: str
-    state: SlotState
-    sessions: Mapping[SessionState, int]
-    generation: int
-    last_error: str
+CLOSE_SECONDS: Final = 2.0
+_DEFAULTS: Final = Limits()
+_SILENT: Final = Silent()
 
 
 class Pool:
@@ -118,19 +65,20 @@ class Pool:
         *tokens: Token,
         sessions: int,
         redeem: Callable[[Approval], None],
-        limits: Limits = Limits(),
-        observer: Observer = Silent(),  # noqa: B008 - has no state
+        limits: Limits = _DEFAULTS,
+        observer: Observer = _SILENT,
     ) -> None:
         self._redeem = redeem
         self._limits = limits
         self._observer = observer
         self._stopping = threading.Event()
+        self._changing = threading.Lock()
         self._desk = Desk(limits.queue or 4 * sessions * len(tokens))
         self._slots = [Slot(token, self._slot_changed, self._has_ready) for token in tokens]
         self._workers = [self._worker(slot) for slot in self._slots for _ in range(sessions)]
         self._entries = self._agreed()
         self._start()
-        self._ways = _ways(self._entries, limits.bulk_keys)
+        self._ways = ways(self._entries, limits.bulk_keys)
 
     def sign(self, approval: Approval, deadline: float) -> bytes:
         """Sign exactly what was approved; the signature is verified before it leaves.
@@ -215,8 +163,9 @@ class Pool:
 
     def close(self) -> None:
         """Take no more work and wait a little for what is at work; a stuck call is left."""
-        self._stopping.set()
-        self._desk.shut("the pool is closed", nudges=len(self._workers))
+        with self._changing:
+            self._stopping.set()
+            self._desk.shut("the pool is closed", nudges=len(self._workers))
         until = time.monotonic() + CLOSE_SECONDS
         for worker in self._workers:
             worker.join(max(0.0, until - time.monotonic()))
@@ -268,7 +217,7 @@ class Pool:
         error: HsmError | None = None
         for slot in self._slots:
             try:
-                entries = {name: _narrowed(slot.token, e) for name, e in slot.read().items()}
+                entries = served(slot.token, slot.read())
             except PKCS11Error as raised:
                 error = error or _unavailable(slot, raised)
                 continue
@@ -301,13 +250,15 @@ class Pool:
         return None
 
     def _slot_changed(self) -> None:
-        if self._stopping.is_set():
-            return
-        if any(slot.state is SlotState.UP for slot in self._slots):
-            self._desk.reopen()
-        else:
-            reasons = ", ".join(f"{slot.token.label!r}: {slot.last_error}" for slot in self._slots)
-            self._desk.shut(f"no token is available: {reasons}")
+        # One at a time: whoever comes last sees the last state, and decides.
+        with self._changing:
+            if self._stopping.is_set():
+                return
+            if any(slot.state is SlotState.UP for slot in self._slots):
+                self._desk.reopen()
+            else:
+                reasons = ", ".join(f"{s.token.label!r}: {s.last_error}" for s in self._slots)
+                self._desk.shut(f"no token is available: {reasons}")
 
     def _has_ready(self, slot: Slot) -> bool:
         now = time.monotonic()
@@ -322,32 +273,3 @@ class Pool:
 def _unavailable(slot: Slot, error: PKCS11Error | TokenError) -> HsmUnavailableError:
     code = error.code if isinstance(error, TokenError) else code_of(error)
     return HsmUnavailableError(f"token {slot.token.label!r}: {describe(code)}")
-
-
-def _ways(
-    entries: Mapping[KeyVersion, Entry], bulk_keys: frozenset[str]
-) -> dict[tuple[str, int, Algorithm], Way]:
-    return {
-        (*name, algorithm): Way(
-            name,
-            SCHEMES[algorithm],
-            verifier(entry.public_key, algorithm),
-            Priority.BULK if name.key in bulk_keys else Priority.URGENT,
-        )
-        for name, entry in entries.items()
-        for algorithm in entry.public_key.algorithms
-    }
-
-
-def _narrowed(token: Token, entry: Entry) -> Entry:
-    """Leave out the algorithms that the token has no mechanism for."""
-    public_key = entry.public_key
-    algorithms = frozenset(
-        algorithm
-        for algorithm in public_key.algorithms
-        if token.can(SCHEMES[algorithm].mechanism, MechanismFlag.SIGN)
-    )
-    if not algorithms:
-        wanted = ", ".join(sorted(public_key.algorithms))
-        raise ConfigError(f"{public_key.name}: token {token.label!r} has no mechanism for {wanted}")
-    return replace(entry, public_key=replace(public_key, algorithms=algorithms))

@@ -21,8 +21,8 @@ from policy.algorithms import Algorithm, Digest
 from signer.approval import Mint
 from signer.errors import HsmError
 from signer.hsm import Pool, keys, open_token
+from signer.hsm.limits import Limits
 from signer.hsm.names import KeyVersion
-from signer.hsm.pool import Limits
 from signer.hsm.verify import verifier
 from signer.pin import FilePin
 from tests.support.signing import approval

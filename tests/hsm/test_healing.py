@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 from pkcs11 import exceptions
@@ -22,7 +22,7 @@ from signer.errors import (
 from signer.hsm import Pool, Token
 from signer.hsm.errors import Ckr
 from signer.hsm.health import SessionState, SlotState
-from signer.hsm.pool import Limits
+from signer.hsm.limits import Limits
 from signer.hsm.token import PinRefusedError
 from tests.support.signing import approval
 from tests.support.switched import SwitchedToken, fails, wait_for
@@ -267,6 +267,20 @@ def test_a_token_that_is_away_at_the_start(
         assert len(_sign(pool, mint)) == 64
         first.switch.open_error = None
         wait_for(lambda: _is_up(pool))
+
+
+def test_two_slots_change_at_once(
+    two: Pool, first: SwitchedToken, second: SwitchedToken, mint: Mint
+) -> None:
+    """While slots go down and up side by side, none that is up is left without work."""
+    for _ in range(30):
+        for token in (first, second):
+            token.switch.fault = fails(Ckr.DEVICE_REMOVED, 1)
+        for _ in range(4):
+            with suppress(HsmError):
+                _sign(two, mint)
+        wait_for(lambda: _is_up(two))
+        assert len(_sign(two, mint)) == 64
 
 
 def test_no_tokens(mint: Mint) -> None:

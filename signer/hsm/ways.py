@@ -1,0 +1,54 @@
+"""From what a token holds to what the pool can sign."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pkcs11.constants import MechanismFlag
+
+from policy.algorithms import Algorithm
+from signer.errors import ConfigError
+from signer.hsm.catalogue import Entry
+from signer.hsm.job import Way
+from signer.hsm.line import Priority
+from signer.hsm.mechanisms import SCHEMES
+from signer.hsm.names import KeyVersion
+from signer.hsm.token import Token
+from signer.hsm.verify import verifier
+
+
+def ways(
+    entries: Mapping[KeyVersion, Entry], bulk_keys: frozenset[str]
+) -> dict[tuple[str, int, Algorithm], Way]:
+    """Prepare how to sign, by key, version and algorithm."""
+    return {
+        (*name, algorithm): Way(
+            name,
+            SCHEMES[algorithm],
+            verifier(entry.public_key, algorithm),
+            Priority.BULK if name.key in bulk_keys else Priority.URGENT,
+        )
+        for name, entry in entries.items()
+        for algorithm in entry.public_key.algorithms
+    }
+
+
+def served(token: Token, entries: Mapping[KeyVersion, Entry]) -> dict[KeyVersion, Entry]:
+    """Leave out the algorithms that the token has no mechanism for.
+
+    Raises:
+        ConfigError: a key has none left.
+    """
+    return {name: _narrowed(token, entry) for name, entry in entries.items()}
+
+
+def _narrowed(token: Token, entry: Entry) -> Entry:
+    public_key = entry.public_key
+    algorithms = frozenset(
+        algorithm
+        for algorithm in public_key.algorithms
+        if token.can(SCHEMES[algorithm].mechanism, MechanismFlag.SIGN)
+    )
+    if not algorithms:
+        wanted = ", ".join(sorted(public_key.algorithms))
+        raise ConfigError(f"{public_key.name}: token {token.label!r} has no mechanism for {wanted}")
+    return replace(entry, public_key=replace(public_key, algorithms=algorithms))
