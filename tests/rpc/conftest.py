@@ -90,15 +90,13 @@ class Port:
     ledger: Ledger
     caller: Caller = WALLET
 
-    def unary(
-        self, method: str, request: Message, timeout: float = 10
-    ) -> tuple[Any, grpc.StatusCode, str]:
+    def unary(self, method: str, request: Message) -> tuple[Any, grpc.StatusCode, str]:
         """Call a method; returns the response, the code and the message.
 
         The test server drops an error's details; the tests over a socket see them.
         """
         descriptor = self.service.methods_by_name[method]
-        rpc = self.server.invoke_unary_unary(descriptor, (), request, timeout)
+        rpc = self.server.invoke_unary_unary(descriptor, (), request, 10)
         response, _, code, message = rpc.termination()
         return response, code, message
 

@@ -1,12 +1,16 @@
 """Request fields: what is accepted, and how a bad one is named."""
 
+import time
+from typing import cast
+
+import grpc
 import pytest
 
 from policy.model import Decoded, Facts
 from policy.reasons import Code, PayloadError
-from signer.errors import InvalidRequestError
+from signer.errors import DeadlineExceededError, InvalidRequestError
 from signer.model import Caller
-from signer.rpc.requests import key_name, key_version_name, sign_request
+from signer.rpc.requests import deadline_of, key_name, key_version_name, sign_request
 from signer.v1 import signing_service_pb2 as pb
 
 CALLER = Caller("spiffe://firm.example/wallet", "00", "127.0.0.1:1")
@@ -104,3 +108,33 @@ def test_the_decoders_refusal_is_carried_along() -> None:
     wanted = sign_request(message, CALLER, decode)
     assert isinstance(wanted.decoded, PayloadError)
     assert wanted.decoded.reason.code is Code.PAYLOAD_MALFORMED
+
+
+class Context:
+    """A call as far as its deadline goes; the test server has none that is over."""
+
+    def __init__(self, remaining: float | None) -> None:
+        self._remaining = remaining
+
+    def time_remaining(self) -> float | None:
+        """Return the seconds that are left."""
+        return self._remaining
+
+
+def deadline(remaining: float | None) -> float:
+    """Return how many seconds a request gets, of 5 at most."""
+    return deadline_of(cast("grpc.ServicerContext", Context(remaining)), 5) - time.monotonic()
+
+
+def test_a_request_gets_its_callers_time_within_bounds() -> None:
+    """The caller's deadline counts, up to the service's own; without one, that one."""
+    assert deadline(1.0) == pytest.approx(1, abs=0.5)
+    assert deadline(60.0) == pytest.approx(5, abs=0.5)
+    assert deadline(None) == pytest.approx(5, abs=0.5)
+
+
+@pytest.mark.parametrize("remaining", [0.0, -1.0])
+def test_a_request_whose_deadline_is_over_is_not_begun(remaining: float) -> None:
+    """What waited too long for a thread is refused before anything is decided."""
+    with pytest.raises(DeadlineExceededError):
+        deadline(remaining)

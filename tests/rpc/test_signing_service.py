@@ -230,10 +230,3 @@ def test_a_closed_ledger_signs_nothing(port: Port) -> None:
     _, code, message = port.unary("SignPayload", sign_request())
     assert code is grpc.StatusCode.UNAVAILABLE
     assert "ledger" in message
-
-
-def test_an_expired_request_is_not_begun(port: Port) -> None:
-    """What waited past its deadline charges nothing: there is no decision in the log."""
-    size = port.ledger.size()
-    assert port.unary("SignPayload", sign_request(), timeout=0)[1] is not grpc.StatusCode.OK
-    assert port.ledger.size() == size
