@@ -1,5 +1,5 @@
-"""Hyperliquid: the actions that wallets and their agents sign."""
+"""Hyperliquid: the actions and transfers that wallets sign."""
 
-from policy.payloads.hyperliquid.action import FORMAT, TAG
+from policy.payloads.hyperliquid import action, transfer
 
-__all__ = ["FORMAT", "TAG"]
+__all__ = ["action", "transfer"]

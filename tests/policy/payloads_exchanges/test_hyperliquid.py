@@ -15,7 +15,8 @@ from policy.algorithms import Digest
 from policy.keccak import keccak256
 from policy.model import Facts, Side, Transfer
 from policy.payloads import decode
-from policy.payloads.hyperliquid import TAG, typed_data
+from policy.payloads.hyperliquid import typed_data
+from policy.payloads.hyperliquid.action import TAG
 from policy.reasons import Code, PayloadError, Reason
 
 Tree = dict[str, Any]
