@@ -253,14 +253,19 @@ def _sound(tables: list[_T | None]) -> Iterator[tuple[int, _T]]:
     return ((index, table) for index, table in enumerate(tables) if table is not None)
 
 
-def _hours(table: schema.Hours | None) -> Hours | None:
-    if table is None:
+def _hours(tables: schema.Hours | list[schema.Hours] | None) -> tuple[Hours, ...] | None:
+    if tables is None:
         return None
+    return tuple(map(_opening, tables if isinstance(tables, list) else [tables]))
+
+
+def _opening(table: schema.Hours) -> Hours:
     return Hours(
         zone=hours.parse_zone(table.tz),
         days=hours.parse_days(table.days),
         from_minute=hours.parse_minute(table.from_),
         to_minute=hours.parse_minute(table.to, end=True),
+        closed=frozenset(map(hours.parse_date, table.closed or ())),
     )
 
 

@@ -19,7 +19,7 @@ _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _DNS = re.compile(rf"{_LABEL}(\.{_LABEL})+", re.ASCII)
 _SPAN = re.compile(r"([1-9][0-9]{0,8})([smhd])", re.ASCII)
 _UNIT_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_TAG = re.compile(r"[!-~]{1,64}", re.ASCII)
+_WORD = re.compile(r"[!-~]{1,64}", re.ASCII)
 _INSTANT = "%Y-%m-%dT%H:%M:%SZ"
 _ADDRESS = re.compile(r"[!-~]{1,128}", re.ASCII)
 _ETHEREUM = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
@@ -70,14 +70,14 @@ def san(text: str) -> str:
     return text
 
 
-def tag(text: str) -> str:
+def word(text: str) -> str:
     """Check a venue, a symbol or an order type, as its payload format spells it.
 
     Raises:
         ValueError: it is empty, long, or has a space or a foreign character.
     """
-    if not _TAG.fullmatch(text):
-        raise ValueError(f"{text[:_MAX_TEXT]!a} is not a tag: 1 to 64 ASCII characters, no spaces")
+    if not _WORD.fullmatch(text):
+        raise ValueError(f"{text[:_MAX_TEXT]!a} is not a word: 1 to 64 ASCII characters, no spaces")
     return text
 
 

@@ -8,38 +8,68 @@ package and not from the host, so that every replica decides alike.
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
-from functools import cache
+from datetime import date, datetime, tzinfo
+from functools import cache, lru_cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAY = 24 * 60  # minutes
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 _END_OF_DAY = "24:00"
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """Days of the week (0 is Monday) and minutes of the day, the end excluded."""
+    """Days of the week (0 is Monday) and minutes of the day, the end excluded.
+
+    An end that is not after the start is on the next day. On the dates in
+    ``closed`` it is closed from midnight to midnight, whatever began the day before.
+    """
 
     zone: tzinfo
     days: frozenset[int]
     from_minute: int
     to_minute: int
+    closed: frozenset[date] = frozenset()
 
     def contains(self, now_ms: int) -> bool:
         """Whether the instant, in milliseconds since the epoch, is inside."""
         local = datetime.fromtimestamp(now_ms // 1000, self.zone)
-        minute = local.hour * 60 + local.minute
-        return self.from_minute <= minute < self.to_minute and local.weekday() in self.days
+        minute, day = local.hour * 60 + local.minute, local.weekday()
+        if self.from_minute < self.to_minute:
+            inside = self.from_minute <= minute < self.to_minute and day in self.days
+        elif minute >= self.from_minute:
+            inside = day in self.days
+        else:
+            inside = minute < self.to_minute and (day - 1) % 7 in self.days
+        return inside and local.date() not in self.closed
 
-    def minutes(self) -> frozenset[int]:
-        """Return every minute inside, as minutes of the week; 0 is Monday 00:00."""
-        return frozenset(
-            day * 1440 + minute
-            for day in self.days
-            for minute in range(self.from_minute, self.to_minute)
-        )
+
+@lru_cache(maxsize=256)
+def minutes_of(hours: Hours) -> frozenset[int]:
+    """Return every minute inside, as minutes of the week from Monday 00:00, closed dates aside."""
+    end = hours.to_minute + (DAY if hours.to_minute <= hours.from_minute else 0)
+    return frozenset(
+        (day * DAY + minute) % (7 * DAY)
+        for day in hours.days
+        for minute in range(hours.from_minute, end)
+    )
+
+
+def parse_date(text: str) -> date:
+    """Return the date of ``2026-12-25``.
+
+    Raises:
+        ValueError: it is not a date, or in another spelling.
+    """
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.isoformat() != text:
+        raise ValueError(f'{text!a} is not a date; write it like "2026-12-25"')
+    return found
 
 
 @cache

@@ -17,7 +17,7 @@ EMPTY: Final = "must not be empty: an empty list would deny everything"
 _PLAIN: Final = {"missing": "is required", "too_short": EMPTY}
 _WIDTH: Final = 60
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)  # TOML 1.0, "Keys"
-_KEY_ERROR: Final = "[key]"  # pydantic's mark for a dictionary's key
+_MARKS: Final = {"[key]", schema.ONE, schema.MANY}  # pydantic's, not the author's
 _NAMED: Final = {"assets", "groups", "keys"}  # [assets.X]: tables by names of their own
 _TABLES: Final[dict[str, type[BaseModel]]] = {
     "": schema.Document,
@@ -62,7 +62,7 @@ def at(location: Location, message: str) -> Problem:
 
 def from_pydantic(error: ErrorDetails, tables: Mapping[str, type[BaseModel]] = _TABLES) -> Problem:
     """Return a problem for one of pydantic's; ``tables`` are the document's, by name."""
-    location = tuple(part for part in error["loc"] if part != _KEY_ERROR)
+    location = tuple(part for part in error["loc"] if part not in _MARKS)
     return at(location, _message(error, location, tables))
 
 

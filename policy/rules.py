@@ -58,7 +58,7 @@ class Grant:
     networks: tuple[Network, ...] | None = None
     not_before_ms: int = 0
     expires_ms: int | None = None
-    hours: Hours | None = None
+    hours: tuple[Hours, ...] | None = None
     approval: Approval | None = None
 
 
@@ -251,7 +251,7 @@ def in_force(grant: Grant, request: Request) -> Reason | None:
 
 def hours(grant: Grant, request: Request) -> Reason | None:
     """The grant is open now."""
-    if grant.hours is None or grant.hours.contains(request.now_ms):
+    if grant.hours is None or any(item.contains(request.now_ms) for item in grant.hours):
         return None
     return _fail(Code.OUTSIDE_HOURS, grant, "hours", f"closed at {request.now_ms} ms")
 

@@ -12,7 +12,15 @@ anything else needs ``schema = 2``.
 from collections.abc import Callable
 from typing import Annotated, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 from policy import amounts, assets, fields, hours, networks
 from policy.algorithms import Algorithm
@@ -20,6 +28,7 @@ from policy.model import Side
 from policy.rules import Per
 
 VERSION = 1
+ONE, MANY = "[one]", "[many]"  # in pydantic's locations only
 
 _T = TypeVar("_T")
 
@@ -61,7 +70,7 @@ AssetName = Annotated[str, _checked(assets.check_name)]
 Amount = Annotated[str, _checked(amounts.check)]
 Span = Annotated[str, _checked(fields.span_ms)]
 Destination = Annotated[str, _checked(fields.destination)]
-Tag = Annotated[str, _checked(fields.tag)]
+Word = Annotated[str, _checked(fields.word)]
 Network = Annotated[str, _checked(networks.parse)]
 Instant = Annotated[str, _checked(fields.instant_ms)]
 Positive = Annotated[int, Field(ge=1)]
@@ -93,21 +102,33 @@ class Hours(Table):
         tz: an IANA time zone.
         days: days and ranges of days, like mon-fri or mon,wed.
         from_: the first minute, HH:MM.
-        to: the first minute that is closed again, HH:MM up to 24:00.
+        to: the first minute that is closed again, HH:MM up to 24:00; on the next day
+            if it is before from.
+        closed: dates that are closed all day, like 2026-12-25.
     """
 
     tz: Annotated[str, _checked(hours.parse_zone)]
     days: Annotated[str, _checked(hours.parse_days)]
     from_: Annotated[str, _checked(hours.parse_minute), Field(alias="from")]
     to: Annotated[str, _checked(_parse_end)]
+    closed: Many[Annotated[str, _checked(hours.parse_date)]] | None = None
 
     @model_validator(mode="after")
-    def _forward(self) -> Self:
-        if hours.parse_minute(self.from_) >= _parse_end(self.to):
-            raise ValueError(
-                f"from {self.from_} is not before to {self.to}; past midnight, write two grants"
-            )
+    def _lasting(self) -> Self:
+        if self.from_ == self.to:
+            raise ValueError(f"from and to are both {self.to}; all day is from 00:00 to 24:00")
+        if self.to == "00:00":
+            raise ValueError('midnight is the end of the day here: write to = "24:00"')
         return self
+
+
+def _one_or_many(value: object) -> str:
+    return MANY if isinstance(value, list) else ONE
+
+
+Openings = Annotated[
+    Annotated[Hours, Tag(ONE)] | Annotated[Many[Hours], Tag(MANY)], Discriminator(_one_or_many)
+]
 
 
 class Approval(Table):
@@ -166,7 +187,7 @@ class Grant(Table):
         networks: where its callers are, as 10.1.0.0/16; anywhere, without it.
         not_before: when it begins, as 2027-01-01T00:00:00Z; at once, without it.
         expires: when it ends, the same way; never, without it.
-        hours: when; always, without it.
+        hours: when, one table or a list of them; always, without it.
         approval: who must agree to larger amounts; nobody, without it.
     """
 
@@ -177,16 +198,16 @@ class Grant(Table):
     assets: Many[AssetName] | None = None
     destinations: Many[Destination] | None = None
     sources: Many[Destination] | None = None
-    venues: Many[Tag] | None = None
-    symbols: Many[Tag] | None = None
+    venues: Many[Word] | None = None
+    symbols: Many[Word] | None = None
     sides: Many[Annotated[Side, Field(strict=False)]] | None = None
-    order_types: Many[Tag] | None = None
+    order_types: Many[Word] | None = None
     worst_price: WorstPrice | None = None
     session: bool = False
     networks: Many[Network] | None = None
     not_before: Instant | None = None
     expires: Instant | None = None
-    hours: Hours | None = None
+    hours: Openings | None = None
     approval: Approval | None = None
 
     @model_validator(mode="after")

@@ -1,18 +1,19 @@
 """Compares opening hours, minute by minute of the week on the wall clock of one zone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from itertools import groupby, product
 from typing import NamedTuple
 
 from policy.compare.change import Change, Direction
-from policy.hours import DAYS, Hours
+from policy.hours import DAY, DAYS, Hours, minutes_of
 from policy.rules import Grant
 
-DAY = 24 * 60
 _MONDAYS = (datetime(2026, 1, 5), datetime(2026, 7, 6))  # noqa: DTZ001 - on a clock to be named
+
+_ALWAYS = Hours(UTC, frozenset(range(7)), 0, DAY)
 
 
 def in_force(at: str, old: Grant, new: Grant) -> Iterator[Change]:
@@ -37,25 +38,43 @@ def _utc(time_ms: int | None) -> str:
     return f"{datetime.fromtimestamp(time_ms // 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def opening(path: str, old: Hours | None, new: Hours | None) -> Iterator[Change]:
+def opening(
+    path: str, old: Sequence[Hours] | None, new: Sequence[Hours] | None
+) -> Iterator[Change]:
     """Compare when a grant is open; None is always."""
-    match old, new:
-        case None, Hours():
-            yield Change(path, Direction.TIGHTER, f"is now only {spoken(new.minutes())}")
-        case Hours(), None:
-            yield Change(path, Direction.LOOSER, f"is now always; it was {spoken(old.minutes())}")
-        case Hours(), Hours() if str(old.zone) != str(new.zone):
-            text = f"changes from the clock of {old.zone} to that of {new.zone}"
-            yield Change(path, Direction.LOOSER, text)
-        case Hours(), Hours():
-            yield from _minutes(path, old.minutes(), new.minutes())
+    if old is None or new is None:
+        if new is not None:
+            yield Change(path, Direction.TIGHTER, f"is now only {spoken(_all(new))}")
+        elif old is not None:
+            yield Change(path, Direction.LOOSER, f"is now always; it was {spoken(_all(old))}")
+        return
+    zones = sorted({str(item.zone) for item in (*old, *new)})
+    if len(zones) > 1 and set(old) != set(new):
+        text = f"changes on the clocks of {' and '.join(zones)}, which are not compared"
+        yield Change(path, Direction.LOOSER, text)
+        return
+    if added := _added(old, new):
+        yield Change(path, Direction.LOOSER, f"adds {added}")
+    if removed := _added(new, old):
+        yield Change(path, Direction.TIGHTER, f"removes {removed}")
 
 
-def _minutes(path: str, old: AbstractSet[int], new: AbstractSet[int]) -> Iterator[Change]:
-    if added := new - old:
-        yield Change(path, Direction.LOOSER, f"adds {spoken(added)}")
-    if removed := old - new:
-        yield Change(path, Direction.TIGHTER, f"removes {spoken(removed)}")
+def _all(hours: Iterable[Hours]) -> frozenset[int]:
+    return frozenset[int]().union(*map(minutes_of, hours))
+
+
+def _added(old: Iterable[Hours], new: Iterable[Hours]) -> str:
+    """Say what new hours have and old ones do not; a minute counts where no more dates are closed.
+
+    All are on the clock of one zone.
+    """
+    minutes = _all(new) - _all(old)
+    dates: set[str] = set()
+    for item in new:
+        if not minutes_of(item) <= _all(other for other in old if other.closed <= item.closed):
+            dates |= {str(date) for other in old for date in other.closed - item.closed}
+    parts = ([spoken(minutes)] if minutes else []) + sorted(dates)
+    return ", ".join(parts)
 
 
 def edges(minutes: AbstractSet[int]) -> list[int]:
@@ -83,25 +102,27 @@ def _clock(minute: int) -> str:
 class Times(NamedTuple):
     """When a grant is open."""
 
-    hours: Hours | None
+    hours: tuple[Hours, ...] | None
     not_before_ms: int
     expires_ms: int | None
 
     def contain(self, at_ms: int) -> bool:
         """Whether it is open."""
         begun = at_ms >= self.not_before_ms and (self.expires_ms is None or at_ms < self.expires_ms)
-        return begun and (self.hours is None or self.hours.contains(at_ms))
+        return begun and (self.hours is None or any(item.contains(at_ms) for item in self.hours))
 
     def candidates(self) -> Iterator[int]:
         """Return the times at which it opens or closes in some weeks."""
-        zone = self.hours.zone if self.hours else UTC
-        minutes = edges(self.hours.minutes()) if self.hours else (0,)
         end_ms = self.expires_ms or 0
-        ends = [time for time in (self.not_before_ms, end_ms - 1, end_ms) if time > 0]
+        ends = [at_ms for at_ms in (self.not_before_ms, end_ms - 1, end_ms) if at_ms > 0]
         yield from ends
-        for monday, minute in product((*map(_monday, ends), *_MONDAYS), minutes):
-            moment = (monday + timedelta(minutes=minute)).replace(tzinfo=zone)
-            yield int(moment.timestamp()) * 1000
+        mondays = {*_MONDAYS, *map(_monday, ends)}
+        for item in self.hours or (_ALWAYS,):
+            dates = (datetime.combine(date, time()) for date in item.closed)
+            weeks = mondays | {date - timedelta(days=date.weekday()) for date in dates}
+            for monday, minute in product(weeks, edges(minutes_of(item))):
+                moment = (monday + timedelta(minutes=minute)).replace(tzinfo=item.zone)
+                yield int(moment.timestamp()) * 1000
 
 
 def times(grant: Grant) -> Times:
@@ -124,5 +145,5 @@ def instants(old: Times | None, new: Times, *, focus: bool) -> tuple[int, ...]:
 
 
 def _monday(time_ms: int) -> datetime:
-    day = datetime.fromtimestamp(time_ms // 1000, UTC).replace(tzinfo=None, hour=0, minute=0)
-    return day.replace(second=0) - timedelta(days=day.weekday())
+    date = datetime.fromtimestamp(time_ms // 1000, UTC).date()
+    return datetime.combine(date - timedelta(days=date.weekday()), time())

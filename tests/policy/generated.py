@@ -33,14 +33,16 @@ def some(items: list[str]) -> st.SearchStrategy[list[str]]:
     return st.lists(st.sampled_from(items), min_size=1, unique=True)
 
 
-_hours = st.fixed_dictionaries(
+_opening = st.fixed_dictionaries(
     {
-        "tz": st.sampled_from(["UTC", "Europe/Berlin"]),
-        "days": st.sampled_from(["mon", "mon-tue", "tue"]),
-        "from": st.sampled_from(["00:00", "12:00"]),
+        "tz": st.sampled_from(["UTC", "UTC", "Europe/Berlin"]),
+        "days": st.sampled_from(["mon", "mon-tue", "tue", "sun"]),
+        "from": st.sampled_from(["00:00", "12:00", "23:00"]),
         "to": st.sampled_from(["12:01", "14:00"]),
-    }
+    },
+    optional={"closed": some(["2026-11-22", "2026-11-23", "2026-11-24"])},
 )
+_hours = st.one_of(_opening, st.lists(_opening, min_size=1, max_size=2, unique_by=str))
 _approvals = st.fixed_dictionaries(
     {"above": _amounts, "quorum": st.integers(1, 2), "approvers": some(OFFICERS)}
 )

@@ -17,6 +17,8 @@ Pair = Callable[[str, object, object], tuple[Policy, Policy]]
 
 GRANT = "keys.pay.grants.0"
 HOURS = {"tz": "UTC", "days": "mon-tue", "from": "08:00", "to": "18:00"}
+EVENING = {"tz": "UTC", "days": "mon", "from": "20:00", "to": "02:00"}
+XMAS = {"closed": ["2026-12-28"]}  # a Monday
 LONDON = HOURS | {"tz": "Europe/London"}
 OFFICERS = [f"spiffe://firm.example/officer/{name}" for name in "abcd"]
 APPROVAL = {"above": "5", "quorum": 2, "approvers": OFFICERS[:3]}
@@ -46,7 +48,9 @@ GRANTS = [
     ("hours", HOURS, None, "hours", "is now always; it was mon 08:00-18:00, tue 08:00-18:00"),
     ("hours", HOURS, HOURS | {"to": "18:01"}, "hours", "adds mon 18:00-18:01, tue"),
     ("hours", HOURS, HOURS | {"days": "mon-wed"}, "hours", "adds wed 08:00-18:00"),
-    ("hours", HOURS, LONDON, "hours", "from the clock of UTC to that of Europe/London"),
+    ("hours", [HOURS], [HOURS, EVENING], "hours", "adds mon 20:00-24:00, tue 00:00-02:00"),
+    ("hours", HOURS | XMAS, HOURS, "hours", "adds 2026-12-28"),
+    ("hours", HOURS, LONDON, "hours", "on the clocks of Europe/London and UTC"),
     ("approval", APPROVAL, None, "approval", "is gone; it was 2 of spiffe:"),
     ("approval", APPROVAL, APPROVAL | {"above": "6"}, "approval.above", "is higher for USD"),
     ("approval", APPROVAL, APPROVAL | {"quorum": 1}, "approval", "changes from 2 of"),
@@ -100,6 +104,13 @@ HARMLESS = [
         f"{GRANT}.hours",
         HOURS,
         HOURS | {"from": "09:00"},
+        {"-": ["keys.pay.grants.suppliers.hours"]},
+    ),
+    (f"{GRANT}.hours", [HOURS, LONDON], [LONDON, HOURS], {}),
+    (
+        f"{GRANT}.hours",
+        HOURS,
+        [HOURS | {"to": "12:00"} | XMAS, HOURS | {"from": "12:00"}],
         {"-": ["keys.pay.grants.suppliers.hours"]},
     ),
     (f"{GRANT}.hours", None, HOURS, {"-": ["keys.pay.grants.suppliers.hours"]}),

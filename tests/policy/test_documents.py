@@ -143,7 +143,7 @@ def test_the_first_document_ever_written_still_loads(formats: dict[str, Format])
     (grant,) = policy.keys["wd-usdc"].grants
     assert policy.sha256 == "2d5608f938fc7fb4bf734bf61a433bc17984c78119849d10846c1873408ce199"
     assert grant.hours is not None
-    assert grant.hours.days == {0, 1, 2, 3, 4}
+    assert grant.hours[0].days == {0, 1, 2, 3, 4}
     assert grant.approval is not None
     assert grant.approval.above == {"USDC@eip155:1": 10_000_000_000}
     assert policy.keys["wd-usdc"].limits["ETH@eip155:1"].per_request == 2 * 10**16

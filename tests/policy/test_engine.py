@@ -542,3 +542,17 @@ def test_a_pause_between_requests_is_a_window_of_one(tree: Tree, compiled: Compi
     counter = Counter(f"pay caller {BOT}", "USD", 30_000)
     refused = _decide(compiled(tree), _pay(), usage=Table({counter: Used(1, 1)}))
     assert _codes(refused) == [Code.LIMIT_WINDOW_COUNT]
+
+
+def test_a_grant_is_open_in_any_of_its_hours(tree: Tree, compiled: Compile) -> None:
+    """Two windows on the same day, closed in between."""
+    hours = {"tz": "UTC", "days": "mon"}
+    morning, evening = (
+        hours | {"from": "08:00", "to": "12:00"},
+        hours | {"from": "13:00", "to": "18:00"},
+    )
+    tree["keys"]["pay"]["grants"][0]["hours"] = [morning, evening]
+    policy = compiled(tree)
+    assert _codes(_decide(policy, _pay())) == [Code.OUTSIDE_HOURS]
+    for now in (NOON - 1, NOON + 3_600_000):
+        assert _decide(policy, _pay(), now=now).allowed

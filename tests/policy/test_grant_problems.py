@@ -161,7 +161,7 @@ CASES: dict[str, tuple[tuple[str, Any], str, str]] = {
     "symbol with a space": (
         (f"{GRANT}.symbols", ["BTC USDT"]),
         "keys.wd.grants[0].symbols[0]",
-        "is not a tag: 1 to 64 ASCII characters, no spaces",
+        "is not a word: 1 to 64 ASCII characters, no spaces",
     ),
     "side": ((f"{GRANT}.sides", ["BUY"]), "keys.wd.grants[0].sides[0]", "'buy' or 'sell'"),
     "worst price of any symbol": (
@@ -241,15 +241,37 @@ CASES: dict[str, tuple[tuple[str, Any], str, str]] = {
         "keys.wd.grants[0].hours.to",
         "is not a time of the day",
     ),
-    "past midnight": (
+    "open for no time": (
         (f"{GRANT}.hours", HOURS | {"to": "08:00"}),
         "keys.wd.grants[0].hours",
-        "from 08:00 is not before to 08:00; past midnight, write two grants",
+        "from and to are both 08:00; all day is from 00:00 to 24:00",
+    ),
+    "until midnight": (
+        (f"{GRANT}.hours", HOURS | {"to": "00:00"}),
+        "keys.wd.grants[0].hours",
+        'write to = "24:00"',
+    ),
+    "hours in a list": (
+        (f"{GRANT}.hours", [HOURS, HOURS | {"tz": "London"}]),
+        "keys.wd.grants[0].hours[1].tz",
+        "is not an IANA time zone",
+    ),
+    "no hours": ((f"{GRANT}.hours", []), "keys.wd.grants[0].hours", "must not be empty"),
+    "hours as text": ((f"{GRANT}.hours", "always"), "keys.wd.grants[0].hours", "must be a table"),
+    "closed date": (
+        (f"{GRANT}.hours", HOURS | {"closed": ["20261225"]}),
+        "keys.wd.grants[0].hours.closed[0]",
+        'is not a date; write it like "2026-12-25"',
+    ),
+    "closed on no date": (
+        (f"{GRANT}.hours", HOURS | {"closed": ["2026-02-29"]}),
+        "keys.wd.grants[0].hours.closed[0]",
+        "is not a date",
     ),
     "unknown hours field": (
         (f"{GRANT}.hours", HOURS | {"until": "1"}),
         "keys.wd.grants[0].hours.until",
-        "unknown field; known here: tz, days, from, to",
+        "unknown field; known here: tz, days, from, to, closed",
     ),
     # Approvals.
     "quorum of nobody": (

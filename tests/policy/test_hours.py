@@ -1,10 +1,11 @@
 """Opening hours: minute boundaries, days, and the two daylight-saving changes."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from policy.hours import Hours, parse_days, parse_minute, parse_zone
+from policy.hours import Hours, minutes_of, parse_date, parse_days, parse_minute, parse_zone
 
 
 def _ms(text: str) -> int:
@@ -104,3 +105,29 @@ def test_other_zones_are_refused(name: str) -> None:
     """Only names in the IANA list, so that no path leads anywhere else."""
     with pytest.raises(ValueError, match="is not an IANA time zone"):
         parse_zone(name)
+
+
+@pytest.mark.parametrize(
+    ("utc", "inside"),
+    [
+        ("2026-11-23T21:59:59", False),
+        ("2026-11-23T22:00:00", True),
+        ("2026-11-24T05:59:59", True),  # the night of Monday
+        ("2026-11-24T06:00:00", False),
+        ("2026-11-24T22:00:00", False),  # Tuesday has no night
+        ("2026-11-23T05:00:00", False),  # nor had Sunday
+        ("2026-11-30T22:00:00", False),  # closed
+        ("2026-12-01T01:00:00", True),  # the rest of a night, on a date that is not
+    ],
+)
+def test_a_night_belongs_to_the_day_it_begins(utc: str, inside: bool) -> None:  # noqa: FBT001 — a table
+    """Past midnight it goes on; a closed date is closed from midnight to midnight."""
+    night = _hours("UTC", "mon", "22:00", "06:00")
+    closed = replace(night, closed=frozenset((parse_date("2026-11-30"),)))
+    assert closed.contains(_ms(utc)) is inside
+
+
+def test_the_week_is_round() -> None:
+    """The night of Sunday ends on Monday."""
+    night = minutes_of(_hours("UTC", "sun", "23:00", "01:00"))
+    assert night == {*range(60), *range(7 * 1440 - 60, 7 * 1440)}

@@ -105,7 +105,7 @@ class Usage:
     def __init__(self, total: int, requests: int) -> None:
         self._used = Used(total, requests)
 
-    def used(self, counter: Counter) -> Used:  # noqa: ARG002 — the protocol's argument
+    def used(self, counter: Counter) -> Used:
         """Return the usage, whatever the counter."""
         return self._used
 
@@ -143,7 +143,7 @@ def _at(tree: Tree, place: tuple[str | int, ...]) -> Any:
     return node
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(documents(), asks, usages, approved, st.randoms(use_true_random=False))
 def test_order_never_matters(
     compiled: Compile, tree: Tree, ask: Ask, usage: Usage, approved_by: frozenset[str], random: Any
@@ -185,7 +185,7 @@ def _close(draw: Callable[[Any], Any], tree: Tree) -> None:
     grant["hours"] = {"tz": "UTC", "days": "tue", "from": "00:00", "to": "24:00"}
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.data(), documents(), asks, usages, approved)
 def test_tightening_never_allows_more(
     compiled: Compile,
@@ -206,7 +206,7 @@ def test_tightening_never_allows_more(
         assert decide(before, ask, usage, NOW, approved_by).allowed
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(documents(), asks, usages, approved, _grants)
 def test_a_grant_never_gets_round_a_limit(
     compiled: Compile, tree: Tree, ask: Ask, usage: Usage, approved_by: frozenset[str], grant: Tree
@@ -244,7 +244,7 @@ def test_the_generated_requests_are_worth_deciding(compiled: Compile) -> None:
     """Among what is generated there is much of both answers."""
     answers: list[bool] = []
 
-    @settings(derandomize=True)
+    @settings(derandomize=True, deadline=None)
     @given(documents(), asks, usages, approved)
     def collect(tree: Tree, ask: Ask, usage: Usage, approved_by: frozenset[str]) -> None:
         policy = _policy(compiled, tree)
