@@ -87,7 +87,7 @@ def test_a_withdrawal_is_read() -> None:
             Transfer(
                 "USDC@hyperliq:perp",
                 12505 * 10**35,
-                "0x5E9EE1089755c3435139848e47e6635505D5a13A",
+                "0x5E9EE1089755C3435139848e47e6635505D5a13A",
                 decimals=36,
             ),
         ),
@@ -110,10 +110,11 @@ HOSTILE = {
     "seconds": ({"time": 1687816341}, Code.PAYLOAD_MALFORMED),
     "time as text": ({"time": "1687816341423"}, Code.PAYLOAD_MALFORMED),
     "destination with capitals": (
-        {"destination": "0x5E9EE1089755c3435139848e47e6635505D5a13A"},
+        {"destination": "0x5E9EE1089755C3435139848e47e6635505D5a13A"},
         Code.PAYLOAD_NOT_CANONICAL,
     ),
     "short destination": ({"destination": "0x5e9e"}, Code.PAYLOAD_NOT_CANONICAL),
+    "long destination": ({"destination": "0x" + "1" * 41}, Code.PAYLOAD_NOT_CANONICAL),
     "destination is null": ({"destination": None}, Code.PAYLOAD_NOT_CANONICAL),
     "extra member": ({"nonce": 1}, Code.PAYLOAD_MALFORMED),
 }
