@@ -75,8 +75,7 @@ def decode(tag: str, payload: bytes, *, max_bytes: int = MAX_BYTES) -> Decoded:
     """
     found = FORMATS.get(tag)
     if found is None:
-        known = ", ".join(sorted(FORMATS))
-        detail = f"{tag[:64]!a} is not a format; there are: {known}"
+        detail = f"{tag[:64]!a} is none of the {len(FORMATS)} payload formats"
         raise PayloadError(Code.PAYLOAD_UNSUPPORTED, "payload_format", detail)
     if len(payload) > max_bytes:
         detail = f"{len(payload)} bytes; at most {max_bytes} are taken"
