@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.model import Used
-from policy.windows import Bucket, Window
+from policy.windows import Bucket, Window, covers
 
 SPANS = st.sampled_from([1000, 5000, 60_000, 86_400_000])
 LIMIT = 100
@@ -156,3 +156,13 @@ def test_a_refund_beyond_the_bucket_is_a_bug(amount: int, requests: int) -> None
     window.charge(100, 5)
     with pytest.raises(ValueError, match="exceeds"):
         window.refund(100, amount, requests)
+
+
+@pytest.mark.parametrize("span_ms", [1, 1000, 1024, 10_000_000])
+def test_a_window_covers_one_that_is_shorter_by_a_bucket(span_ms: int) -> None:
+    """A little longer is not enough: the shorter one may keep a charge for a bucket more."""
+    bucket = max(1, span_ms // 1024)
+    assert covers(span_ms, span_ms)
+    assert covers(span_ms + bucket, span_ms)
+    assert covers(span_ms + bucket - 1, span_ms) is (bucket == 1)
+    assert not covers(span_ms - 1, span_ms)
