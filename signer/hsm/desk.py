@@ -33,6 +33,11 @@ class Desk:
         self._service_seconds = 0.0
         self._shut: str | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether jobs are taken."""
+        return self._shut is None
+
     def submit(self, job: Job) -> None:
         """Leave a job.
 

@@ -76,6 +76,10 @@ SLOTS: Final[Mapping[tuple[SlotState, SlotEvent], SlotState]] = {
     (_L.UP, _V.PIN_REFUSED): _L.REFUSED,
     (_L.DOWN, _V.FAILED): _L.DOWN,
     (_L.DOWN, _V.TRIED): _L.PROBING,
+    # It went down while a session was opening, which is of a former generation now.
+    (_L.DOWN, _V.OPENED): _L.DOWN,
+    (_L.DOWN, _V.NOT_OPENED): _L.DOWN,
+    (_L.DOWN, _V.PIN_REFUSED): _L.REFUSED,
     (_L.PROBING, _V.FAILED): _L.PROBING,  # old news, from before it went down
     (_L.PROBING, _V.TRIED): _L.PROBING,
     (_L.PROBING, _V.OPENED): _L.UP,

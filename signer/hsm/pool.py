@@ -143,7 +143,8 @@ class Pool:
     @property
     def is_ready(self) -> bool:
         """Whether any session can take work now."""
-        return any(self._has_ready(slot) for slot in self._slots if slot.state is SlotState.UP)
+        up = (slot for slot in self._slots if slot.state is SlotState.UP)
+        return self._desk.is_open and any(self._has_ready(slot) for slot in up)
 
     @property
     def must_restart(self) -> bool:

@@ -97,7 +97,7 @@ class Worker:
             return self.slot.connect(self._note, self._stopping)
         except Exception:  # noqa: BLE001 - a bug must not cost the pool a thread
             _log.exception("a session failed to open")
-            if self._state is SessionState.OPENING:
+            if self._state is not SessionState.PAUSED:
                 self._note(SessionEvent.RETIRED)
             self._stopping.wait(TICK_SECONDS)
             return None
@@ -142,9 +142,9 @@ class Worker:
             self._retire(session, job, error)
             return False
         except BaseException:  # noqa: BLE001 - the same; and nothing is certain then
-            _log.exception("signing failed")
             self._note(SessionEvent.RETIRED)
             job.fail(OutcomeUnknownError("internal error"))
+            _log.exception("signing failed")
             return False
         job.succeed(signature)
         seconds = job.ended - job.began

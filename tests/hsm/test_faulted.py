@@ -222,7 +222,7 @@ def test_all_tokens_freeze(pool: PoolProcess) -> None:
     load = pool.load(2.5, lambda: pool.faulty.hang("C_Sign"))
     _check(load)
     assert load["errors"]["OutcomeUnknownError"] <= 2 * SESSIONS
-    assert pool.ask("status")["must_restart"], (load, pool.ask("status"))
+    assert pool.ask("status")["must_restart"], json.dumps([load, pool.ask("status")])
     pool.faulty.release()
     pool.heal(10)
     assert not pool.ask("status")["must_restart"]

@@ -64,7 +64,7 @@ def _sign(pool: Pool, mint: Mint, seconds: float = 5) -> bytes:
 
 
 def _is_up(pool: Pool) -> bool:
-    return all(
+    return pool.is_ready and all(
         status.state is SlotState.UP
         and status.sessions[SessionState.READY] == sum(status.sessions.values())
         for status in pool.status()
@@ -279,8 +279,32 @@ def test_two_slots_change_at_once(
         for _ in range(4):
             with suppress(HsmError):
                 _sign(two, mint)
+        first.switch.fault = second.switch.fault = None
         wait_for(lambda: _is_up(two))
         assert len(_sign(two, mint)) == 64
+
+
+def test_a_slot_goes_down_while_a_session_opens(first: SwitchedToken, mint: Mint) -> None:
+    """A session that opened too late is dropped, its thread goes on, and all come back."""
+    with closing(Pool(first.as_token(), sessions=2, redeem=mint.redeem)) as pool:
+        entered, leave = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            first.switch.opening = None
+            entered.set()
+            assert leave.wait(10)
+
+        first.switch.opening, first.switch.fault = hold, fails(Ckr.SESSION_HANDLE_INVALID, 1)
+        assert len(_sign(pool, mint)) == 64
+        assert entered.wait(10)
+        first.switch.fault = fails(Ckr.DEVICE_REMOVED, 1)
+        with pytest.raises(OutcomeUnknownError):
+            _sign(pool, mint)
+        assert pool.status()[0].state is SlotState.DOWN
+        leave.set()
+        wait_for(lambda: _is_up(pool))
+        wait_for(lambda: first.switch.opened - first.switch.closed == 2)
+        assert len(_sign(pool, mint)) == 64
 
 
 def test_no_tokens(mint: Mint) -> None:

@@ -31,11 +31,19 @@ def test_a_session_that_failed_is_never_ready() -> None:
     assert to_ready == {SessionEvent.OPENED, SessionEvent.DONE}
 
 
+def test_a_slot_knows_every_event() -> None:
+    """Whatever happens while a slot goes up or down has a consequence, also late news."""
+    known = {(state, event) for state in SlotState for event in SlotEvent}
+    unheard_of = {(SlotState.REFUSED, event) for event in SlotEvent} - set(SLOTS)
+    assert set(SLOTS) == known - unheard_of
+
+
 def test_a_slot_comes_back_only_by_a_probe() -> None:
     """A slot that is down is up again only when a session opened and proved the keys."""
     up = {key for key, after in SLOTS.items() if after is SlotState.UP}
-    assert {event for state, event in up if state is not SlotState.UP} == {SlotEvent.OPENED}
-    assert {state for state, _ in up} == {SlotState.UP, SlotState.PROBING}
+    assert {key for key in up if key[0] is not SlotState.UP} == {
+        (SlotState.PROBING, SlotEvent.OPENED)
+    }
 
 
 def test_a_refused_pin_is_final() -> None:

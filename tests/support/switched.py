@@ -50,6 +50,7 @@ class Switch:
     spare_probes: bool = True
     init_fault: Callable[[], int] | None = None
     open_error: Exception | None = None
+    opening: Callable[[], object] | None = None
     renew_error: Exception | None = None
     logged_in: bool = True
     ping_code: int = 0
@@ -134,6 +135,8 @@ class SwitchedToken:
         """Open for real and count, unless opening fails."""
         if self.switch.open_error:
             raise self.switch.open_error
+        if self.switch.opening:
+            self.switch.opening()
         self.switch.opened += 1
         return SwitchedSession(self.real.open(rw=rw), self.switch)
 
