@@ -85,14 +85,29 @@ def edges(minutes: AbstractSet[int]) -> list[int]:
 
 
 def spoken(minutes: AbstractSet[int]) -> str:
-    """Say minutes of the week as ``mon 08:00-18:00, tue 08:00-18:00``."""
-    runs = groupby(enumerate(sorted(minutes)), lambda pair: (pair[1] - pair[0], pair[1] // DAY))
-    parts = []
-    for _, run in runs:
+    """Say minutes of the week as ``mon-fri 08:00-18:00, sat 08:00-12:00``."""
+    days: dict[tuple[int, int], list[int]] = {}
+    for first, last in _runs(minutes):
+        days.setdefault((first % DAY, last % DAY + 1), []).append(first // DAY)
+    return ", ".join(
+        f"{_days(found)} {_clock(start)}-{_clock(end)}" for (start, end), found in days.items()
+    )
+
+
+def _runs(minutes: AbstractSet[int]) -> Iterator[tuple[int, int]]:
+    """Return the first and the last minute of each run within a day."""
+    pairs = enumerate(sorted(minutes))
+    for _, run in groupby(pairs, lambda pair: (pair[1] - pair[0], pair[1] // DAY)):
         inside = [minute for _, minute in run]
-        start, end = inside[0] % DAY, inside[-1] % DAY + 1
-        parts.append(f"{DAYS[inside[0] // DAY]} {_clock(start)}-{_clock(end)}")
-    return ", ".join(parts)
+        yield inside[0], inside[-1]
+
+
+def _days(days: list[int]) -> str:
+    parts = []
+    for _, run in groupby(enumerate(days), lambda pair: pair[1] - pair[0]):
+        first, *rest = [DAYS[day] for _, day in run]
+        parts.append(f"{first}-{rest[-1]}" if rest else first)
+    return ",".join(parts)
 
 
 def _clock(minute: int) -> str:
