@@ -1,6 +1,7 @@
 """The module is found, initialised and logged in to once, or the reason is one line."""
 
 import os
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from signer.hsm import Token, open_token
 from signer.hsm.cryptoki import Cryptoki
 from signer.hsm.errors import Ckr
 from signer.hsm.module import Module, load
-from signer.hsm.token import log_in
+from signer.hsm.token import PinRefusedError, log_in
 from signer.pin import EnvPin, FilePin
 from tests.support.softhsm import SoftHsm
 
@@ -42,12 +43,23 @@ class CountingCryptoki(Cryptoki):
     def __init__(self, path: Path, answer: int | None = None) -> None:
         super().__init__(path)
         self.logins = 0
-        self._answer = answer
+        self.restarts = 0
+        self.ping_code = 0
+        self.answer = answer
 
     def login(self, session: int, pin: bytes) -> int:
         """Log in, unless the answer is given."""
         self.logins += 1
-        return super().login(session, pin) if self._answer is None else self._answer
+        return super().login(session, pin) if self.answer is None else self.answer
+
+    def ping(self, session: int) -> int:
+        """Ping, unless the answer is given."""
+        return self.ping_code or super().ping(session)
+
+    def finalize(self) -> int:
+        """Only count: the whole run shares the module."""
+        self.restarts += 1
+        return 0
 
 
 @pytest.fixture
@@ -209,6 +221,44 @@ def test_login_is_shared(softhsm: SoftHsm, token: Token) -> None:
     with token.open() as session:
         private = {pkcs11.Attribute.CLASS: pkcs11.ObjectClass.PRIVATE_KEY}
         assert list(session.get_objects(private))
+
+
+@pytest.fixture
+def counted(softhsm: SoftHsm, module: Module) -> Iterator[tuple[Token, CountingCryptoki]]:
+    """A logged-in token, and what counts its logins."""
+    cryptoki = CountingCryptoki(softhsm.module)
+    pin = FilePin(softhsm.pin_file)
+    with closing(log_in(Module(module.library, cryptoki), "signgate-pin", pin)) as token:
+        yield token, cryptoki
+
+
+def test_login_is_renewed(counted: tuple[Token, CountingCryptoki]) -> None:
+    """A lost login is seen, and made anew with one attempt."""
+    token, cryptoki = counted
+    assert token.is_logged_in()
+    token.close()
+    assert not token.is_logged_in()
+    token.renew()
+    assert token.is_logged_in()
+    assert (cryptoki.logins, cryptoki.restarts) == (2, 0)
+
+
+def test_refused_pin_is_not_tried_again(counted: tuple[Token, CountingCryptoki]) -> None:
+    """After the token refused the PIN once, no renewal brings it to the token again."""
+    token, cryptoki = counted
+    cryptoki.answer = Ckr.PIN_INCORRECT
+    for _ in range(3):
+        with pytest.raises(PinRefusedError, match="the PIN is wrong"):
+            token.renew()
+    assert cryptoki.logins == 2
+
+
+def test_module_that_forgot_is_initialised(counted: tuple[Token, CountingCryptoki]) -> None:
+    """A module that answers that it is not initialised is finalised and initialised once."""
+    token, cryptoki = counted
+    cryptoki.ping_code = Ckr.CRYPTOKI_NOT_INITIALIZED
+    token.renew()
+    assert cryptoki.restarts == 1
 
 
 def test_closed_twice(softhsm: SoftHsm) -> None:
