@@ -131,3 +131,15 @@ def test_the_week_is_round() -> None:
     """The night of Sunday ends on Monday."""
     night = minutes_of(_hours("UTC", "sun", "23:00", "01:00"))
     assert night == {*range(60), *range(7 * 1440 - 60, 7 * 1440)}
+
+
+@pytest.mark.parametrize(
+    ("days", "start", "end"),
+    [("sun", "23:00", "01:00"), ("mon,wed", "00:00", "24:00"), ("fri-sun", "08:30", "08:00")],
+)
+def test_minutes_of_the_week_are_those_that_are_inside(days: str, start: str, end: str) -> None:
+    """Comparing policies looks at the minutes, deciding at the instant: they agree all week."""
+    hours = _hours("UTC", days, start, end)
+    monday = _ms("2026-11-23T00:00:00")
+    inside = {minute for minute in range(7 * 1440) if hours.contains(monday + minute * 60_000)}
+    assert minutes_of(hours) == inside
