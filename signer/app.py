@@ -1,10 +1,12 @@
 """The composition root: everything that runs is built here, and only here."""
 
+import os
 import signal
-import threading
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import structlog
 
@@ -182,17 +184,33 @@ def run(
     """
     config = load(path)
     logs.configure(config.log.level)
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    stopped = _stop_signals()
     service = Service(config, roles, shared=shared)
     service.start()
     _log.info("serving", **service.addresses)
     ready()
-    stopping.wait()
+    stopped.read(1)
     _log.info("draining")
     service.stop()
     _log.info("stopped")
+
+
+def _stop_signals() -> BinaryIO:
+    """Return a pipe that can be read once SIGTERM or SIGINT has come.
+
+    Unlike an event, whose lock the interrupted thread may hold, a pipe can be
+    written to by a handler at any moment. When it is full, one more says nothing new.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+
+    def tell(*_: object) -> None:
+        with suppress(BlockingIOError):
+            os.write(writing, b".")
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, tell)
+    return os.fdopen(reading, "rb", buffering=0)
 
 
 def _ledger(config: Config, mint: Mint) -> Ledger:
