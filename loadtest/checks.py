@@ -36,7 +36,7 @@ class Fault(StrEnum):
 # from a grpcio server with thousands of calls waiting; nothing here cancels a call.
 OVERLOAD = frozenset(
     {Fault.UNANSWERED, "CANCELLED", "DEADLINE_EXCEEDED", "UNAVAILABLE", "RESOURCE_EXHAUSTED"}
-    | {"LEDGER_UNAVAILABLE", "HSM_UNAVAILABLE", "DRAINING", "STREAM_ENDED"}
+    | {"LEDGER_UNAVAILABLE", "HSM_UNAVAILABLE", "HSM_OVERLOADED", "DRAINING", "STREAM_ENDED"}
 )
 
 

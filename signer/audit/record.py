@@ -95,14 +95,19 @@ class Sum(Struct, frozen=True, omit_defaults=True):
     requests: int | None = None
 
 
-class Limit(Struct, frozen=True):
-    """A window before and after the request, beside its bounds."""
+class Limit(Struct, frozen=True, omit_defaults=True):
+    """A window before and after the request, beside its bounds.
+
+    ``counts`` names what the window sums over when that is not the whole key: the
+    key and a caller or destination, or a group.
+    """
 
     asset: str
     span_ms: int
     before: Sum
     after: Sum
     max: Sum
+    counts: str | None = None
 
 
 class Record(Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import NamedTuple
 
-from policy import engine, freezes
+from policy import engine, freezes, networks
 from policy.model import Ask, Decision, Decoded, Usage
 from policy.reasons import Code, PayloadError, Reason
 from policy.rules import KeyPolicy
@@ -113,7 +113,8 @@ def _judge(tx: Transaction, request: SignRequest, usage: Usage) -> tuple[Decisio
         return _denied(f"keys.{key.name}.version", detail), None
     if isinstance(request.decoded, PayloadError):
         return Decision((request.decoded.reason,)), None
-    ask = Ask(key.name, request.format, caller, request.decoded.facts)
+    address = networks.host(request.caller.address)
+    ask = Ask(key.name, request.format, caller, request.decoded.facts, address)
     decision = engine.decide(policy, ask, usage, tx.now_ms)
     frozen = freezes.frozen(tx.freezes, ask, policy)
     if frozen:

@@ -32,7 +32,7 @@ def judged(tx: Transaction, request: SignRequest, decision: Decision) -> dict[st
         record.Reason(reason.code.value, reason.rule, reason.detail) for reason in decision.reasons
     )
     members["grant"] = decision.grant
-    members["limits"] = tuple(map(_limit, decision.limits))
+    members["limits"] = tuple(_limit(request.key, state) for state in decision.limits)
     if tx.policy is not None:
         members["policy"] = tx.policy.named
         key = tx.policy.policy.keys.get(request.key)
@@ -87,13 +87,14 @@ def _facts(facts: Facts) -> record.Facts:
     )
 
 
-def _limit(state: LimitState) -> record.Limit:
+def _limit(key: str, state: LimitState) -> record.Limit:
     return record.Limit(
         state.counter.asset,
         state.counter.span_ms,
         record.Sum(str(state.before.total), state.before.requests),
         record.Sum(str(state.after.total), state.after.requests),
         record.Sum(_text(state.max_total), state.max_requests),
+        None if state.counter.key == key else state.counter.key,
     )
 
 

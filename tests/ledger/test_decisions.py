@@ -14,6 +14,7 @@ from tests.support.ledgers import (
     ALICE,
     MALLORY,
     OFFICER,
+    POLICY,
     Bench,
     code,
     granted,
@@ -224,3 +225,21 @@ def test_other_things_are_not_frozen(ledger: Ledger) -> None:
     ledger.freeze("destination", "carol", OFFICER)
     granted(ledger, pay())
     assert code(one(ledger, pay(to="carol", id="r-2"))) == "FROZEN"
+
+
+def test_a_network_is_the_callers_own(bench: Bench) -> None:
+    """A grant's networks are held against the address that the request came from."""
+    grant = 'destinations = ["@friends"]'
+    ledger = bench.open(POLICY.replace(grant, grant + '\nnetworks = ["192.0.2.0/31"]'))
+    granted(ledger, pay(1, id="inside"))
+    outside = replace(ALICE, address="192.0.2.2:1000")
+    assert code(one(ledger, pay(1, id="outside", caller=outside))) == "NETWORK_NOT_ALLOWED"
+
+
+def test_a_record_says_what_a_window_sums_over(bench: Bench) -> None:
+    """A window over one caller is told from one over the whole key."""
+    both = 'total = "1000" }, { span = "1h", total = "500", per = "caller" }'
+    ledger = bench.open(POLICY.replace('total = "1000" }', both))
+    granted(ledger, pay(1))
+    counts = [limit.get("counts") for limit in last(ledger)["limits"]]
+    assert sorted(counts, key=str) == [None, f"pay caller {ALICE.san}"]
