@@ -6,7 +6,9 @@ one login and stays open; all others are opened without a PIN, and the login end
 with the last of them.
 """
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +23,7 @@ from signer.hsm.handles import close, handle
 from signer.hsm.module import Module, load
 from signer.pin import PinProvider
 
+ANCHOR_SECONDS: Final = 1.0  # how long a thread waits for another to be done with it
 _LOGIN_PROBLEMS: Final[Mapping[int, str]] = {
     Ckr.PIN_INCORRECT: "the PIN is wrong; it was tried once and will not be tried again",
     Ckr.PIN_LOCKED: "the PIN is locked; the security officer must set it anew",
@@ -44,6 +47,7 @@ class Token:
         self._anchor = anchor
         self._pin = pin
         self._refused: PinRefusedError | None = None
+        self._anchor_lock = threading.Lock()
 
     @property
     def label(self) -> str:
@@ -64,8 +68,9 @@ class Token:
         return self._token.open(rw=rw)
 
     def is_logged_in(self) -> bool:
-        """Tell whether the anchor still stands and is logged in."""
-        return self.cryptoki.is_logged_in(handle(self._anchor))
+        """Tell whether the anchor still stands and is logged in; True if another is stuck in it."""
+        with self._anchor_alone() as alone:
+            return not alone or self.cryptoki.is_logged_in(handle(self._anchor))
 
     def renew(self) -> None:
         """Log in again with a new anchor, after the old one was lost.
@@ -79,16 +84,30 @@ class Token:
             raise self._refused
         # python-pkcs11 does not tell this code apart. Whoever was in a call got it as
         # well, so nobody is disturbed.
-        if self.cryptoki.ping(handle(self._anchor)) == Ckr.CRYPTOKI_NOT_INITIALIZED:
-            self.cryptoki.finalize()
-            self.cryptoki.initialize()
-        self.close()
-        self._anchor = self._token.open()
+        with self._anchor_alone():
+            if self.cryptoki.ping(handle(self._anchor)) == Ckr.CRYPTOKI_NOT_INITIALIZED:
+                self.cryptoki.finalize()
+                self.cryptoki.initialize()
+            self.close()
+            self._anchor = self._token.open()
         try:
             _authenticate(self._module, self._token.slot.get_token(), self._anchor, self._pin)
         except PinRefusedError as error:
             self._refused = error
             raise
+
+    @contextmanager
+    def _anchor_alone(self) -> Iterator[bool]:
+        """Keep a session to one thread at a time.
+
+        Gives False where a call on it hangs: that must not keep the token from healing.
+        """
+        alone = self._anchor_lock.acquire(timeout=ANCHOR_SECONDS)
+        try:
+            yield alone
+        finally:
+            if alone:
+                self._anchor_lock.release()
 
     def can(self, mechanism: pkcs11.Mechanism, flag: MechanismFlag) -> bool:
         """Tell whether the token has a mechanism for a purpose (``C_GetMechanismInfo``)."""
