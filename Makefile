@@ -59,7 +59,8 @@ proto: $(INSTALLED) ## Generate signer/v1 from proto/
 .PHONY: lock
 lock: ## Resolve the locked versions again
 	uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --no-header --python-version 3.11 --group dev --extra loadtest pyproject.toml -o requirements.lock
+	  --no-header --python-version 3.11 --no-strip-extras \
+	  --group dev --extra loadtest --extra prove pyproject.toml -o requirements.lock
 
 .PHONY: clean
 clean: ## Remove everything that was made
