@@ -1,18 +1,20 @@
 """Assets: how a policy names them, and what payloads call them (CAIP-2, CAIP-19).
 
 An asset has one name. ``USD`` is known by its name only; ``USDC@eip155:1`` is
-on a chain. On an Ethereum chain an asset with a contract is that ERC-20 token,
-and an asset without one is the chain's own coin, which pays for gas.
+on a chain. An asset with a contract is that token: of ERC-20 on an Ethereum
+chain, of TRC-20 on TRON, a mint on Solana. On an Ethereum chain an asset without
+one is the chain's own coin, which pays for gas.
 """
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from policy import fields
 
 _SYMBOL = r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}"
 _CHAIN = r"eip155:(?P<eip155>[1-9][0-9]{0,19})|(?!eip155:)[-a-z0-9]{3,8}:[-_a-zA-Z0-9]{1,32}"
-_NAME = re.compile(rf"{_SYMBOL}(@({_CHAIN}))?", re.ASCII)
+_NAME = re.compile(rf"{_SYMBOL}(@(?P<chain>{_CHAIN}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +41,41 @@ def check_name(text: str) -> str:
     return text
 
 
+# By CAIP-2 namespace: what CAIP-19 calls the tokens there, and how their contracts are written.
+_TOKENS: Mapping[str, tuple[str, Callable[[str], str]]] = {
+    "eip155": ("erc20", fields.ethereum),
+    "solana": ("token", fields.solana),
+    "tron": ("trc20", fields.tron),
+}
+
+
 def define(name: str, decimals: int, contract: str | None = None) -> Asset:
     """Return the asset that a checked name and contract stand for.
 
     Raises:
-        ValueError: a contract on what is not an Ethereum chain.
+        ValueError: a contract on what is no chain with tokens, or in another spelling.
     """
     match = _NAME.fullmatch(name)
-    chain = match and match["eip155"]
-    if chain is None:
-        if contract is not None:
-            raise ValueError("only an asset on an eip155 chain can have a contract")
-        return Asset(name, decimals, ref=name)
-    if contract is None:
-        return Asset(name, decimals, native_ref(int(chain)), int(chain), is_native=True)
-    fields.ethereum(contract)
-    return Asset(name, decimals, f"eip155:{chain}/erc20:{contract}", int(chain))
+    chain = match["chain"] if match else None
+    chain_id = int(match["eip155"]) if match and match["eip155"] else None
+    if contract is not None:
+        return Asset(name, decimals, token_ref(chain or "", contract), chain_id)
+    if chain_id is not None:
+        return Asset(name, decimals, native_ref(chain_id), chain_id, is_native=True)
+    return Asset(name, decimals, ref=name)
+
+
+def token_ref(chain: str, contract: str) -> str:
+    """Return the CAIP-19 identifier that decoders give a token.
+
+    Raises:
+        ValueError: there are no tokens on this chain, or the contract is none of it.
+    """
+    namespace = chain.partition(":")[0]
+    if namespace not in _TOKENS:
+        raise ValueError(f"only an asset on a chain of {', '.join(_TOKENS)} can have a contract")
+    kind, check = _TOKENS[namespace]
+    return f"{chain}/{kind}:{check(contract)}"
 
 
 def native_ref(chain_id: int) -> str:

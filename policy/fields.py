@@ -9,6 +9,7 @@ in spaces is refused, since it would name something else or nothing.
 import re
 from datetime import UTC, datetime
 
+from policy import base58
 from policy.keccak import keccak256
 
 MAX_SPAN_MS = 366 * 86_400_000
@@ -23,6 +24,8 @@ _WORD = re.compile(r"[!-~]{1,64}", re.ASCII)
 _INSTANT = "%Y-%m-%dT%H:%M:%SZ"
 _ADDRESS = re.compile(r"[!-~]{1,128}", re.ASCII)
 _ETHEREUM = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
+_TRON = 0x41  # what an address begins with (TRON protocol, "Account")
+_TRON_LENGTH, _SOLANA_LENGTH = 21, 32
 _MAX_TEXT = 255
 
 
@@ -150,6 +153,27 @@ def ethereum(text: str) -> str:
     right = checksummed(text)
     if text != right:
         raise ValueError(f"{text} has a wrong checksum; after checking it, write {right}")
+    return text
+
+
+def tron(text: str) -> str:
+    """Check a TRON address (Base58Check of 21 bytes).
+
+    Raises:
+        ValueError: it is not one.
+    """
+    if base58.decode_check(text, _TRON_LENGTH)[0] != _TRON:
+        raise ValueError(f"{text[:_MAX_TEXT]!a} is not a TRON address: it begins with T")
+    return text
+
+
+def solana(text: str) -> str:
+    """Check a Solana address (32 bytes in base 58).
+
+    Raises:
+        ValueError: it is not one.
+    """
+    base58.decode(text, _SOLANA_LENGTH)
     return text
 
 

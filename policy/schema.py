@@ -65,7 +65,7 @@ Name = Annotated[str, _checked(fields.name)]
 Label = Annotated[str, _checked(fields.label)]
 San = Annotated[str, _checked(fields.san)]
 Address = Annotated[str, _checked(fields.address)]
-Contract = Annotated[str, _checked(fields.ethereum)]
+Contract = Annotated[str, _checked(fields.word)]
 AssetName = Annotated[str, _checked(assets.check_name)]
 Amount = Annotated[str, _checked(amounts.check)]
 Span = Annotated[str, _checked(fields.span_ms)]
@@ -87,7 +87,8 @@ class Asset(Table):
 
     Attributes:
         decimals: how many decimals one whole unit has, 0 to 36.
-        contract: the ERC-20 contract with its ERC-55 checksum; without one, an
+        contract: the contract of a token: on an eip155 chain with its ERC-55 checksum,
+            on a tron or solana chain (there, the mint) in base 58; without one, an
             asset on an eip155 chain is the chain's own coin.
     """
 

@@ -7,12 +7,12 @@ encoding that ``protobuf`` takes.
 Invariant: any bytes give facts or ``PayloadError``, nothing else.
 """
 
-import hashlib
 from collections.abc import Mapping
 
+from policy import base58
 from policy.algorithms import Algorithm
 from policy.model import Decoded, Facts, Format, Role, Transfer
-from policy.payloads import base58, protobuf
+from policy.payloads import protobuf
 from policy.payloads.ethereum import erc20
 from policy.payloads.protobuf import Message, Schema
 from policy.reasons import Code, PayloadError
@@ -72,6 +72,14 @@ def decode(payload: bytes) -> Decoded:
     return Decoded(facts, payload)
 
 
+def assemble(payload: bytes, signature: bytes) -> bytes:
+    """Return the signed transaction (``Tron.proto``, ``Transaction``), ready to broadcast.
+
+    ``signature`` is r, s and the recovery id, 65 bytes.
+    """
+    return protobuf.encode({1: payload, 2: signature})
+
+
 def address(data: bytes, where: str) -> str:
     """Return 21 bytes in Base58Check (TRON protocol, "Account").
 
@@ -80,8 +88,7 @@ def address(data: bytes, where: str) -> str:
     """
     if len(data) != _ADDRESS_LENGTH or data[0] != _ADDRESS_PREFIX:
         raise _malformed(where, "is not an address of 21 bytes with the prefix 0x41")
-    checksum = hashlib.sha256(hashlib.sha256(data).digest()).digest()[:4]
-    return base58.encode(data + checksum)
+    return base58.encode_check(data)
 
 
 def _contract(data: bytes) -> tuple[int, Message]:

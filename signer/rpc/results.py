@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from policy.payloads import ethereum
 from signer.errors import SigngateError
 from signer.hsm import PublicKey
 from signer.model import Signed
+from signer.rpc.artifacts import ARTIFACTS
 from signer.rpc.status import shielded, status_of
 from signer.signing import Result
 from signer.v1 import signing_service_pb2 as pb
@@ -36,20 +36,10 @@ class Results:
         if isinstance(result, Signed):
             response.signature = result.signature
             response.replayed = result.replayed
-            if request.payload_format == ethereum.TAG:
-                self._add_ethereum(response, request.payload)
+            add = ARTIFACTS.get(request.payload_format)
+            if add is not None:
+                add(response, request.payload, self._find_public_key(response.name))
         return response
-
-    def _add_ethereum(self, response: pb.SignPayloadResponse, payload: bytes) -> None:
-        public_key = self._find_public_key(response.name)
-        signature = response.signature
-        y_parity = public_key.recovery_id(ethereum.signing_hash(payload), signature)
-        raw = ethereum.assemble(payload, signature, y_parity)
-        response.ethereum.r = signature[:32]
-        response.ethereum.s = signature[32:]
-        response.ethereum.y_parity = y_parity
-        response.ethereum.raw_transaction = raw
-        response.ethereum.transaction_hash = ethereum.transaction_hash(raw)
 
     def either(self, request: pb.SignPayloadRequest, result: Result) -> pb.SignPayloadResult:
         """Return the response or the refusal, for batches and streams."""

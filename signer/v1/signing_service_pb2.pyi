@@ -74,6 +74,7 @@ class SignPayloadResponse(_message.Message):
     POLICY_VERSION_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     ETHEREUM_FIELD_NUMBER: _builtins.int
+    TRON_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Names the key version that signed, `keys/{key}/versions/{version}`."""
     request_id: _builtins.str
@@ -90,7 +91,11 @@ class SignPayloadResponse(_message.Message):
     """Is true when the first result was returned again for a repeated request."""
     @_builtins.property
     def ethereum(self) -> Global___EthereumSignature:
-        """Is set for `ethereum.transaction`."""
+        """Is set for payload formats of Ethereum (`ethereum.…`)."""
+
+    @_builtins.property
+    def tron(self) -> Global___TronSignature:
+        """Is set for `tron.transaction`."""
 
     def __init__(
         self,
@@ -102,12 +107,13 @@ class SignPayloadResponse(_message.Message):
         policy_version: _builtins.int = ...,
         replayed: _builtins.bool = ...,
         ethereum: Global___EthereumSignature | None = ...,
+        tron: Global___TronSignature | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "ethereum", b"ethereum"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "ethereum", b"ethereum", "tron", b"tron"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "audit_index", b"audit_index", "ethereum", b"ethereum", "name", b"name", "policy_version", b"policy_version", "replayed", b"replayed", "request_id", b"request_id", "signature", b"signature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "audit_index", b"audit_index", "ethereum", b"ethereum", "name", b"name", "policy_version", b"policy_version", "replayed", b"replayed", "request_id", b"request_id", "signature", b"signature", "tron", b"tron"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_artifact: _TypeAlias = _typing.Literal["ethereum"]  # noqa: Y015
+    _WhichOneofReturnType_artifact: _TypeAlias = _typing.Literal["ethereum", "tron"]  # noqa: Y015
     _WhichOneofArgType_artifact: _TypeAlias = _typing.Literal["artifact", b"artifact"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_artifact) -> _WhichOneofReturnType_artifact | None: ...
 
@@ -115,7 +121,7 @@ Global___SignPayloadResponse: _TypeAlias = SignPayloadResponse  # noqa: Y015
 
 @_typing.final
 class EthereumSignature(_message.Message):
-    """Carries a signed Ethereum transaction."""
+    """Carries a signature for Ethereum, and the signed transaction where there is one."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -124,6 +130,7 @@ class EthereumSignature(_message.Message):
     Y_PARITY_FIELD_NUMBER: _builtins.int
     RAW_TRANSACTION_FIELD_NUMBER: _builtins.int
     TRANSACTION_HASH_FIELD_NUMBER: _builtins.int
+    RECOVERABLE_SIGNATURE_FIELD_NUMBER: _builtins.int
     r: _builtins.bytes
     """Holds r, 32 bytes, big-endian."""
     s: _builtins.bytes
@@ -131,9 +138,16 @@ class EthereumSignature(_message.Message):
     y_parity: _builtins.int
     """Is 0 or 1, the parity of the y coordinate (EIP-1559's `signature_y_parity`)."""
     raw_transaction: _builtins.bytes
-    """Holds the signed transaction, ready for `eth_sendRawTransaction`."""
+    """Holds the signed transaction, ready for `eth_sendRawTransaction`; empty for
+    what is no transaction. Of a blob transaction (EIP-4844) it is what blocks hold,
+    without the blobs.
+    """
     transaction_hash: _builtins.bytes
-    """Holds the transaction's hash, 32 bytes."""
+    """Holds the transaction's hash, 32 bytes; empty for what is no transaction."""
+    recoverable_signature: _builtins.bytes
+    """Holds r, s and v in 65 bytes, v being 27 or 28, as contracts and wallets take
+    it; empty for a transaction.
+    """
     def __init__(
         self,
         *,
@@ -142,14 +156,45 @@ class EthereumSignature(_message.Message):
         y_parity: _builtins.int = ...,
         raw_transaction: _builtins.bytes = ...,
         transaction_hash: _builtins.bytes = ...,
+        recoverable_signature: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["r", b"r", "raw_transaction", b"raw_transaction", "s", b"s", "transaction_hash", b"transaction_hash", "y_parity", b"y_parity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["r", b"r", "raw_transaction", b"raw_transaction", "recoverable_signature", b"recoverable_signature", "s", b"s", "transaction_hash", b"transaction_hash", "y_parity", b"y_parity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EthereumSignature: _TypeAlias = EthereumSignature  # noqa: Y015
+
+@_typing.final
+class TronSignature(_message.Message):
+    """Carries a signed TRON transaction."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECOVERABLE_SIGNATURE_FIELD_NUMBER: _builtins.int
+    TRANSACTION_ID_FIELD_NUMBER: _builtins.int
+    RAW_TRANSACTION_FIELD_NUMBER: _builtins.int
+    recoverable_signature: _builtins.bytes
+    """Holds r, s and the recovery id, 0 or 1, in 65 bytes."""
+    transaction_id: _builtins.bytes
+    """Holds the transaction's id, 32 bytes."""
+    raw_transaction: _builtins.bytes
+    """Holds the signed transaction, ready for `wallet/broadcasthex`."""
+    def __init__(
+        self,
+        *,
+        recoverable_signature: _builtins.bytes = ...,
+        transaction_id: _builtins.bytes = ...,
+        raw_transaction: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["raw_transaction", b"raw_transaction", "recoverable_signature", b"recoverable_signature", "transaction_id", b"transaction_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TronSignature: _TypeAlias = TronSignature  # noqa: Y015
 
 @_typing.final
 class BatchSignPayloadsRequest(_message.Message):

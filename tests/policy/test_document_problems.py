@@ -65,12 +65,48 @@ CASES: dict[str, tuple[tuple[str, Any], str, str]] = {
     "contract without a chain": (
         ("assets.USD.contract", USDC),
         "assets.USD.contract",
-        "only an asset on an eip155 chain",
+        "only an asset on a chain of eip155, solana, tron",
     ),
-    "contract on another chain": (
+    "contract on a chain without": (
+        ("assets.X@cosmos:abc", {"decimals": 2, "contract": USDC}),
+        'assets."X@cosmos:abc".contract',
+        "only an asset on a chain of eip155, solana, tron",
+    ),
+    "contract of another chain": (
         ("assets.X@solana:abc", {"decimals": 2, "contract": USDC}),
         'assets."X@solana:abc".contract',
-        "only an asset on an eip155 chain",
+        "is not 32 bytes in base 58",
+    ),
+    "short mint": (
+        ("assets.X@solana:abc", {"decimals": 2, "contract": "1111111111111111111111111111111"}),
+        'assets."X@solana:abc".contract',
+        "is not 32 bytes in base 58",
+    ),
+    "TRON contract with a typing error": (
+        ("assets.X@tron:abc", {"decimals": 2, "contract": "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6u"}),
+        'assets."X@tron:abc".contract',
+        "has a wrong checksum",
+    ),
+    "Bitcoin address as TRON contract": (
+        ("assets.X@tron:abc", {"decimals": 2, "contract": "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"}),
+        'assets."X@tron:abc".contract',
+        "is not a TRON address: it begins with T",
+    ),
+    "long contract": (
+        ("assets.X@tron:abc", {"decimals": 2, "contract": "T" * 65}),
+        'assets."X@tron:abc".contract',
+        "is not a word",
+    ),
+    "two names for one mint": (
+        (
+            "assets",
+            {
+                name: {"decimals": 6, "contract": "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v"}
+                for name in ("A@solana:abc", "B@solana:abc")
+            },
+        ),
+        'assets."B@solana:abc"',
+        "is A@solana:abc by another name; an asset has one name",
     ),
     "one token, two names": (
         ("assets.DOLLAR@eip155:1", {"decimals": 6, "contract": USDC}),

@@ -34,6 +34,7 @@ STRANGER = Caller("spiffe://firm.example/stranger", "bb" * 32, "192.0.2.2:2000")
 KEYS = {
     "rpc-pay": Algorithm.ED25519,
     "rpc-eth": Algorithm.ECDSA_SECP256K1,
+    "rpc-tron": Algorithm.ECDSA_SECP256K1,
     "rpc-mac": Algorithm.HMAC_SHA256,
     "rpc-other": Algorithm.ED25519,
 }
@@ -72,12 +73,43 @@ asset = "ETH@eip155:1"
 per_request = "10"
 windows = [{ span = "1h", total = "100" }]
 """
+TRON_KEY = """
+[assets."TRX@tron:0x2b6653dc"]
+decimals = 6
+
+[assets."USDT@tron:0x2b6653dc"]
+contract = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"
+decimals = 6
+
+[keys.rpc-tron]
+algorithm = "ecdsa-secp256k1"
+payloads = ["tron.transaction"]
+
+[[keys.rpc-tron.grants]]
+id = "all"
+callers = ["spiffe://firm.example/wallet"]
+action = "trc20.transfer"
+assets = ["USDT@tron:0x2b6653dc"]
+destinations = ["TMuA6YqfCeX8EhbfYEg5y7S4DqzSJireY9"]
+sources = ["TMuA6YqfCeX8EhbfYEg5y7S4DqzSJireY9"]
+
+[[keys.rpc-tron.limits]]
+asset = "USDT@tron:0x2b6653dc"
+per_request = "10"
+windows = [{ span = "1h", total = "100" }]
+
+[[keys.rpc-tron.limits]]
+asset = "TRX@tron:0x2b6653dc"
+per_request = "10"
+windows = [{ span = "1h", total = "100" }]
+"""
 POLICY = (
     "schema = 1\n[assets.EUR]\ndecimals = 2\n"
     + INTENT_KEY.format(name="rpc-pay", algorithm="ed25519", caller=WALLET.san)
     + INTENT_KEY.format(name="rpc-mac", algorithm="hmac-sha256", caller=WALLET.san)
     + INTENT_KEY.format(name="rpc-other", algorithm="ed25519", caller="spiffe://firm.example/other")
     + ETHEREUM_KEY
+    + TRON_KEY
 )
 
 

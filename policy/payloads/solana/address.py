@@ -3,7 +3,7 @@
 import hashlib
 from functools import lru_cache
 
-from policy.payloads import base58
+from policy import base58
 
 LENGTH = 32
 _PRIME = 2**255 - 19

@@ -1,0 +1,46 @@
+"""What payload formats add to a bare signature, so that it can be used as it is."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+
+from policy.payloads import ethereum, tron
+from signer.hsm import PublicKey
+from signer.v1 import signing_service_pb2 as pb
+
+Add = Callable[[pb.SignPayloadResponse, bytes, PublicKey], None]
+"""``(response with its signature, payload, the key)``: sets the response's artifact."""
+
+
+def _ethereum_transaction(
+    response: pb.SignPayloadResponse, payload: bytes, public_key: PublicKey
+) -> None:
+    digest = ethereum.signing_hash(payload)
+    y_parity = _set_scalars(response, digest, public_key)
+    raw = ethereum.assemble(payload, response.signature, y_parity)
+    response.ethereum.raw_transaction = raw
+    response.ethereum.transaction_hash = ethereum.transaction_hash(raw)
+
+
+def _set_scalars(response: pb.SignPayloadResponse, digest: bytes, public_key: PublicKey) -> int:
+    signature = response.signature
+    y_parity = public_key.recovery_id(digest, signature)
+    response.ethereum.r = signature[:32]
+    response.ethereum.s = signature[32:]
+    response.ethereum.y_parity = y_parity
+    return y_parity
+
+
+def _tron(response: pb.SignPayloadResponse, payload: bytes, public_key: PublicKey) -> None:
+    digest = hashlib.sha256(payload).digest()
+    recovery_id = public_key.recovery_id(digest, response.signature)
+    signature = response.signature + bytes((recovery_id,))
+    response.tron.recoverable_signature = signature
+    response.tron.transaction_id = digest
+    response.tron.raw_transaction = tron.assemble(payload, signature)
+
+
+ARTIFACTS: Mapping[str, Add] = {
+    ethereum.TAG: _ethereum_transaction,
+    tron.TAG: _tron,
+}
+"""By payload format; others have none."""
