@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from signer.cli import audit, keys, log_key, policy, tail
+from signer.cli import audit, keys, log_key, payloads, policy, tail
 
 app = typer.Typer(
     name="signgate",
@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 app.add_typer(keys.app, name="keys")
 app.add_typer(policy.app, name="policy")
+app.add_typer(payloads.app, name="payloads")
 app.add_typer(audit.app, name="audit")
 audit.app.command("tail")(tail.tail)
 audit.app.command("key")(log_key.key)

@@ -1,17 +1,11 @@
 """Requests and times in the words of whoever reads a policy."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from policy.model import Ask, Transfer
+from policy.words import utc
 
 _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000))
-
-
-def utc(time_ms: int) -> str:
-    """Return milliseconds since the epoch as RFC 3339."""
-    moment = datetime.fromtimestamp(time_ms // 1000, UTC).replace(tzinfo=None)
-    return moment.isoformat() + "Z"
 
 
 def asked(ask: Ask, at_ms: int) -> str:
