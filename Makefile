@@ -39,8 +39,17 @@ unit: $(INSTALLED) ## All tests with the coverage gates
 	coverage report --include='signer/*' --fail-under=95
 
 .PHONY: fuzz
-fuzz: $(INSTALLED) ## The long campaign of `any bytes as payload`
-	SIGNGATE_FUZZ_EXAMPLES=100000 $(BIN)/python -m pytest -n $(JOBS) --timeout=3600 -m long tests/policy
+FUZZ_SECONDS ?= 600
+fuzz: $(INSTALLED) ## Fuzz every decoder, guided by coverage: make fuzz FUZZ_SECONDS=600
+	$(BIN)/python -m tests.fuzz.campaign --seconds $(FUZZ_SECONDS) --jobs $(JOBS)
+
+.PHONY: properties
+properties: $(INSTALLED) ## The long campaign of the property tests of policy/
+	SIGNGATE_FUZZ_EXAMPLES=100000 $(BIN)/python -m pytest -n $(JOBS) --timeout=7200 -m long tests/policy
+
+.PHONY: oracles
+oracles: $(INSTALLED) ## 10,000 generated payloads a format against other implementations
+	SIGNGATE_FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest -n $(JOBS) --timeout=3600 -k oracle tests/policy
 
 .PHONY: chaos
 chaos: $(INSTALLED) ## The long campaigns: kills under load, clients racing for the last unit

@@ -65,6 +65,9 @@ def _document(changes: Fields | None = None) -> bytes:
     return encode(whole | (changes or {}))
 
 
+ACCEPTED = (_document(), _document({1: _body({2: b"104729", 3: 9_000_000}), 4: 0}))
+
+
 def test_a_transfer_is_read() -> None:
     """A transfer moves one coin; the fee is spending; the body is as published."""
     assert _body() == PUBLISHED_BODY

@@ -80,6 +80,7 @@ def _erc20(selector: str, *words: bytes) -> bytes:
 
 
 TRANSFER = _erc20("a9059cbb", TO[1:], b"\1")
+ACCEPTED = (REAL, TOKEN, _raw(), _call(_erc20("095ea7b3", TO[1:], b"\5")))
 
 
 def test_a_real_transfer_is_read() -> None:

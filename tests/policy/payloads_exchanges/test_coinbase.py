@@ -66,6 +66,10 @@ def _without(name: str, *, header: bool = False) -> bytes:
 
 
 TOKEN = _token()
+ACCEPTED = (
+    TOKEN,
+    _token({"alg": "EdDSA"}, {"uri": "GET api.coinbase.com/api/v3/brokerage/accounts"}),
+)
 HOSTILE = {
     "empty": (b"", Code.PAYLOAD_MALFORMED),
     "no point": (TOKEN.replace(b".", b""), Code.PAYLOAD_MALFORMED),

@@ -27,6 +27,7 @@ SEND: Tree = {
     "amount": "1",
     "time": 1687816341423,
 }
+ACCEPTED = (SEND, SEND | {"type": "withdraw3", "hyperliquidChain": "Mainnet", "amount": "1250.5"})
 SECRET = bytes.fromhex("0123456789012345678901234567890123456789012345678901234567890123")
 
 
