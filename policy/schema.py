@@ -74,6 +74,7 @@ Word = Annotated[str, _checked(fields.word)]
 Network = Annotated[str, _checked(networks.parse)]
 Instant = Annotated[str, _checked(fields.instant_ms)]
 Positive = Annotated[int, Field(ge=1)]
+SchemaVersion = Annotated[int, AfterValidator(_readable), Field(alias="schema")]
 
 
 class Table(BaseModel):
@@ -322,7 +323,7 @@ class Document(Table):
         keys: the keys, by name.
     """
 
-    schema_: Annotated[int, AfterValidator(_readable), Field(alias="schema")]
+    schema_: SchemaVersion
     assets: dict[AssetName, Asset] = {}
     addresses: dict[Name, Annotated[dict[Address, Label], Field(min_length=1)]] = {}
     groups: dict[Name, Group] = {}

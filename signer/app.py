@@ -222,12 +222,15 @@ def _ledger(config: Config, mint: Mint) -> Ledger:
         retention_ms=config.ledger.retention_days * DAY_MS,
     )
     ledger = Ledger(config.ledger.path, mint, partial(document.load, formats=FORMATS), settings)
-    bootstrap = config.policy.bootstrap
-    if bootstrap is not None:
-        try:
-            ledger.bootstrap_policy(read(bootstrap).decode(), by=f"bootstrap {bootstrap}")
-        except (PolicyError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{bootstrap}: {error}") from None
+    for path, put in (
+        (config.policy.root, ledger.bootstrap_root),
+        (config.policy.bootstrap, ledger.bootstrap_policy),
+    ):
+        if path is not None:
+            try:
+                put(read(path).decode(), by=f"bootstrap {path}")
+            except (PolicyError, UnicodeDecodeError) as error:
+                raise ConfigError(f"{path}: {error}") from None
     return ledger
 
 

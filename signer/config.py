@@ -174,14 +174,17 @@ class Audit(_Section):
 
 
 class Policy(_Section):
-    """The policy that an empty ledger starts with.
+    """The documents that an empty ledger starts with.
 
     Attributes:
-        bootstrap: the document that becomes version 1; a ledger that already has a
+        bootstrap: the policy that becomes version 1; a ledger that already has a
             policy ignores it. Without it an empty ledger refuses every request.
+        root: the root document that becomes version 1, likewise. Without one nobody
+            may propose or approve anything, or end a freeze.
     """
 
     bootstrap: FilePath | None = None
+    root: FilePath | None = None
 
 
 class Server(_Section):

@@ -21,6 +21,15 @@ class Code(StrEnum):
     NO_PUBLIC_KEY = "NO_PUBLIC_KEY"
     NO_CHECKPOINT = "NO_CHECKPOINT"
     TOO_MANY_STREAMS = "TOO_MANY_STREAMS"
+    OFFICER_REQUIRED = "OFFICER_REQUIRED"
+    OWN_PROPOSAL = "OWN_PROPOSAL"
+    PROPOSAL_NOT_FOUND = "PROPOSAL_NOT_FOUND"
+    PROPOSAL_CLOSED = "PROPOSAL_CLOSED"
+    PROPOSAL_STALE = "PROPOSAL_STALE"
+    QUORUM_REQUIRED = "QUORUM_REQUIRED"
+    VERSION_NOT_FOUND = "VERSION_NOT_FOUND"
+    DOCUMENT_INVALID = "DOCUMENT_INVALID"
+    DOCUMENT_UNCHANGED = "DOCUMENT_UNCHANGED"
     HSM_UNAVAILABLE = "HSM_UNAVAILABLE"
     HSM_OVERLOADED = "HSM_OVERLOADED"
     HSM_REFUSED = "HSM_REFUSED"
@@ -67,6 +76,60 @@ class CallerNotAllowedError(SigngateError):
     def __init__(self, message: str, san: str) -> None:
         super().__init__(message)
         self.san = san
+
+
+class OfficerRequiredError(CallerNotAllowedError):
+    """The root document does not name the caller for this."""
+
+    code = Code.OFFICER_REQUIRED
+
+
+class OwnProposalError(SigngateError):
+    """An author's own approval: loosening takes other people."""
+
+    code = Code.OWN_PROPOSAL
+
+
+class ProposalNotFoundError(SigngateError):
+    """There is no such proposal."""
+
+    code = Code.PROPOSAL_NOT_FOUND
+
+
+class ProposalClosedError(SigngateError):
+    """A proposal that was rejected or carried out, has expired, or lost its author."""
+
+    code = Code.PROPOSAL_CLOSED
+
+
+class ProposalStaleError(SigngateError):
+    """The version that a proposal would replace is not the one in force."""
+
+    code = Code.PROPOSAL_STALE
+
+
+class QuorumRequiredError(SigngateError):
+    """Approvals are missing, or the waiting time is not over."""
+
+    code = Code.QUORUM_REQUIRED
+
+
+class VersionNotFoundError(SigngateError):
+    """There is no such version of a document."""
+
+    code = Code.VERSION_NOT_FOUND
+
+
+class DocumentInvalidError(SigngateError):
+    """A proposed document is not valid, or names keys that the token cannot serve."""
+
+    code = Code.DOCUMENT_INVALID
+
+
+class DocumentUnchangedError(SigngateError):
+    """A proposed document is the one in force."""
+
+    code = Code.DOCUMENT_UNCHANGED
 
 
 class RefusedError(SigngateError):

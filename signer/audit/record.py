@@ -82,7 +82,7 @@ class Facts(Struct, frozen=True, omit_defaults=True):
 
 
 class Policy(Struct, frozen=True):
-    """The policy decided by: its version, the SHA-256 of its document in hex."""
+    """A policy or root document: its version, the SHA-256 of its text in hex."""
 
     version: int
     sha256: str
@@ -115,7 +115,8 @@ class Record(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     ``index`` is its place in the log, from 0; ``time`` is RFC 3339 in UTC to the
     millisecond. ``event`` is one of ``log.opened``, ``sign.decision``,
-    ``sign.outcome``, ``validate``, ``policy.activated``, ``freeze``, ``unfreeze``.
+    ``sign.outcome``, ``validate``, ``policy.activated``, ``root.activated``,
+    ``freeze``, ``unfreeze``.
     ``decision`` is the index of the decision that an outcome or a replay belongs
     to. ``truncated`` marks an entry whose longest texts and lists were cut.
     """
@@ -144,6 +145,7 @@ class Record(Struct, frozen=True, omit_defaults=True, kw_only=True):
     scope: str | None = None
     name: str | None = None
     truncated: bool = False
+    root: Policy | None = None
 
 
 _encode = msgspec.json.Encoder().encode

@@ -3,7 +3,8 @@
 from hashlib import sha256
 
 from policy.freezes import Freeze
-from signer.ledger.rows import FreezeRow, PolicyRow
+from signer.audit import record
+from signer.ledger.rows import DocumentRow, FreezeRow, Kind
 from signer.ledger.transaction import Transaction
 
 
@@ -17,8 +18,8 @@ def activate(tx: Transaction, text: str, by: str) -> int:
     digest = sha256(text.encode()).hexdigest()
     if tx.policy is not None and tx.policy.named.sha256 == digest:
         return tx.policy.version
-    version = tx.store.newest_policy() + 1
-    tx.store.add_policy(PolicyRow(version, digest, text, tx.now_ms))
+    version = tx.store.documents.newest(Kind.POLICY) + 1
+    tx.store.documents.add(Kind.POLICY, DocumentRow(version, digest, text, tx.now_ms))
     tx.store.drop_expired(tx.now_ms)
     tx.state = tx.state._replace(policy_version=version)
     tx.load_control()
@@ -29,6 +30,24 @@ def activate(tx: Transaction, text: str, by: str) -> int:
 def bootstrap(tx: Transaction, text: str, by: str) -> int:
     """Put a document in force only if there has never been one."""
     return activate(tx, text, by) if tx.policy is None else tx.policy.version
+
+
+def activate_root(tx: Transaction, text: str, by: str) -> int:
+    """Put a root document in force; the one that is in force already stays the same version."""
+    digest = sha256(text.encode()).hexdigest()
+    if tx.root is not None and tx.state.root_version and tx.root.sha256 == digest:
+        return tx.state.root_version
+    version = tx.store.documents.newest(Kind.ROOT) + 1
+    tx.store.documents.add(Kind.ROOT, DocumentRow(version, digest, text, tx.now_ms))
+    tx.state = tx.state._replace(root_version=version)
+    tx.load_control()
+    tx.append(event="root.activated", outcome="ok", root=record.Policy(version, digest), by=by)
+    return version
+
+
+def bootstrap_root(tx: Transaction, text: str, by: str) -> int:
+    """Put a root document in force only if there has never been one."""
+    return tx.state.root_version or activate_root(tx, text, by)
 
 
 def freeze(tx: Transaction, what: Freeze, by: str, reason: str) -> bool:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from time import time_ns
 
-from policy import freezes
+from policy import freezes, root
 from policy.algorithms import Algorithm
 from policy.rules import Policy
 from signer.approval import Approval, Mint
@@ -121,6 +121,16 @@ class Ledger:
         """
         self._load(text)
         return self._writer.submit(partial(control.bootstrap, text=text, by=by))
+
+    def bootstrap_root(self, text: str, by: str) -> int:
+        """Put a root document in force in a ledger without any; return the active version.
+
+        Raises:
+            PolicyError: the document is not valid.
+            LedgerUnavailableError: nothing was changed.
+        """
+        root.load(text)
+        return self._writer.submit(partial(control.bootstrap_root, text=text, by=by))
 
     def freeze(self, scope: str, name: str, by: str, reason: str = "") -> bool:
         """Freeze a key, caller, asset, destination or all, from the next decision on.

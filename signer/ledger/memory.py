@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from policy import root
+from policy.root import Root
 from policy.rules import Policy
 from signer.audit import record
-from signer.ledger.rows import State
-from signer.ledger.store import Reader, Store
+from signer.ledger.rows import DocumentRow, Kind, State
+from signer.ledger.store import Reader, Store, StoreError
 from signer.ledger.windows import Windows
 
 LoadPolicy = Callable[[str], Policy]
@@ -34,10 +36,18 @@ class Compiled:
             return None
         active = self._active
         if active is None or active.version != version:
-            row = store.policy(version)
+            row = document(store, Kind.POLICY, version)
             named = record.Policy(version, row.sha256)
             active = self._active = Active(version, self._load(row.document), named)
         return active
+
+
+def document(store: Store | Reader, kind: Kind, version: int) -> DocumentRow:
+    """Return a version that the state names, so that it must be there."""
+    row = store.documents.get(kind, version)
+    if row is None:
+        raise StoreError(f"version {version} of the {kind} is missing", fatal=True)
+    return row
 
 
 class Memory:
@@ -52,6 +62,7 @@ class Memory:
     def drop(self) -> None:
         """Forget everything: a failed transaction may have touched it."""
         self._compiled = Compiled(self._load)
+        self._root: tuple[int, Root] | None = None
         self._control_seq = self._seq = -1
         self.windows = Windows(self.store)
 
@@ -68,6 +79,16 @@ class Memory:
     def policy(self, state: State) -> Active | None:
         """Return the policy in force."""
         return self._compiled.at(state.policy_version, self.store)
+
+    def root(self, state: State) -> Root | None:
+        """Return the root document in force."""
+        version = state.root_version
+        if version is None:
+            return None
+        if self._root is None or self._root[0] != version:
+            row = document(self.store, Kind.ROOT, version)
+            self._root = version, root.load(row.document)
+        return self._root[1]
 
     def freezes(self, state: State) -> frozenset[tuple[str, str]]:
         """Return what is frozen, as (scope, name)."""

@@ -11,8 +11,9 @@ class State(NamedTuple):
     """The one row that every transaction reads first and writes last.
 
     ``seq`` counts transactions and ``control_seq`` those that changed a freeze.
-    ``policy_version`` is None before the first policy. ``clock_ms`` is the newest
-    time ever seen; the tree's peaks are 32 bytes each, largest subtree first.
+    ``policy_version`` is None before the first policy, ``root_version`` before the
+    first root document. ``clock_ms`` is the newest time ever seen; the tree's peaks
+    are 32 bytes each, largest subtree first.
     """
 
     seq: int
@@ -21,6 +22,7 @@ class State(NamedTuple):
     clock_ms: int
     tree_size: int
     tree_peaks: bytes
+    root_version: int | None = None
 
 
 class Standing(StrEnum):
@@ -66,8 +68,8 @@ class SignedRow(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyRow:
-    """A document that is or was in force."""
+class DocumentRow:
+    """A policy or a root document that is or was in force."""
 
     version: int
     sha256: str
@@ -83,3 +85,47 @@ class FreezeRow:
     name: str
     since_ms: int
     by: str
+
+
+class Kind(StrEnum):
+    """What a proposal would do. The values are stored, so they never change."""
+
+    POLICY = "policy"
+    ROOT = "root"
+    UNFREEZE = "unfreeze"
+
+
+class Progress(StrEnum):
+    """How a proposal ended, if it did. The values are stored, so they never change."""
+
+    OPEN = "open"
+    REJECTED = "rejected"
+    DONE = "done"
+
+
+class Endorsement(NamedTuple):
+    """An officer's approval of a proposal."""
+
+    officer: str
+    at_ms: int
+
+
+class Proposal(NamedTuple):
+    """Something that officers are asked to agree to.
+
+    ``base`` is the version that a document would replace, 0 for none; ``sha256`` is of
+    ``body``. ``looser``: it takes a quorum. ``number`` is 0 until it is stored.
+    """
+
+    number: int
+    kind: Kind
+    base: int
+    sha256: str
+    body: str
+    author: str
+    reason: str
+    looser: bool
+    proposed_ms: int
+    expires_ms: int
+    progress: Progress = Progress.OPEN
+    endorsements: tuple[Endorsement, ...] = ()

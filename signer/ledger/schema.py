@@ -76,7 +76,40 @@ CREATE TABLE freezes (
 ) STRICT, WITHOUT ROWID;
 """
 
-STEPS: tuple[str, ...] = (_INITIAL,)
+_PROPOSALS = """
+CREATE TABLE roots (
+  version      INTEGER PRIMARY KEY CHECK (version > 0),
+  sha256       TEXT NOT NULL,
+  document     TEXT NOT NULL,
+  activated_ms INTEGER NOT NULL
+) STRICT;
+
+ALTER TABLE state ADD COLUMN root_version INTEGER REFERENCES roots (version);
+
+CREATE TABLE proposals (
+  number      INTEGER PRIMARY KEY CHECK (number > 0),
+  kind        TEXT NOT NULL,
+  base        INTEGER NOT NULL,
+  sha256      TEXT NOT NULL,
+  body        TEXT NOT NULL,
+  author      TEXT NOT NULL,
+  reason      TEXT NOT NULL,
+  looser      INTEGER NOT NULL,
+  proposed_ms INTEGER NOT NULL,
+  expires_ms  INTEGER NOT NULL,
+  progress    TEXT NOT NULL CHECK (progress IN ('open', 'rejected', 'done'))
+) STRICT;
+CREATE INDEX proposals_by_content ON proposals (kind, base, sha256);
+
+CREATE TABLE endorsements (
+  proposal INTEGER NOT NULL REFERENCES proposals (number),
+  officer  TEXT NOT NULL,
+  at_ms    INTEGER NOT NULL,
+  PRIMARY KEY (proposal, officer)
+) STRICT, WITHOUT ROWID
+"""
+
+STEPS: tuple[str, ...] = (_INITIAL, _PROPOSALS)
 
 
 def migrate(connection: sqlite3.Connection, steps: Sequence[str] = STEPS) -> None:

@@ -4,7 +4,7 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from policy.model import Charge, Counter
 from policy.windows import Bucket
 from signer.errors import ConfigError
 from signer.ledger import schema
-from signer.ledger.rows import FreezeRow, PolicyRow, Request, SignedRow, Standing, State
+from signer.ledger.documents import Documents, Proposals
+from signer.ledger.rows import FreezeRow, Request, SignedRow, Standing, State
 from signer.ledger.store import Changes, StoreError
 
 BUSY_SECONDS = 10.0
@@ -28,8 +29,10 @@ _FATAL = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_NOTADB,
 }
-STATE = "SELECT seq, control_seq, policy_version, clock_ms, tree_size, tree_peaks FROM state"
-_POLICY = "SELECT version, sha256, document, activated_ms FROM policies WHERE version = ?"
+STATE = (
+    "SELECT seq, control_seq, policy_version, clock_ms, tree_size, tree_peaks, root_version"
+    " FROM state"
+)
 _FREEZES = "SELECT scope, name, since_ms, by FROM freezes ORDER BY since_ms, scope, name"
 _REQUEST = """
   SELECT caller, request_id, key, version, format, payload_sha256, standing, decided_ms,
@@ -111,6 +114,8 @@ class SqliteStore:
         except (OSError, sqlite3.Error) as error:
             raise ConfigError(f"the ledger {path} cannot be opened: {error}") from None
         self._rows = self._connection.execute
+        self.documents = Documents(self._all)
+        self.proposals = Proposals(self._all)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -147,7 +152,8 @@ class SqliteStore:
         )
         written = self._rows(
             "UPDATE state SET seq = ?, control_seq = ?, policy_version = ?, clock_ms = ?,"
-            " tree_size = ?, tree_peaks = ? WHERE id = 1 AND seq = ? AND tree_size = ?",
+            " tree_size = ?, tree_peaks = ?, root_version = ?"
+            " WHERE id = 1 AND seq = ? AND tree_size = ?",
             (*after, before.seq, before.tree_size),
         )
         if written.rowcount != 1:
@@ -206,22 +212,6 @@ class SqliteStore:
         """Forget all buckets that have left their windows."""
         self._rows("DELETE FROM buckets WHERE last_ms + span_ms <= ?", (now_ms,))
 
-    def policy(self, version: int) -> PolicyRow:
-        """Read a policy."""
-        return PolicyRow(*self._rows(_POLICY, (version,)).fetchone())
-
-    def add_policy(self, policy: PolicyRow) -> None:
-        """Add a policy; its version must be new."""
-        self._rows(
-            "INSERT INTO policies VALUES (?, ?, ?, ?)",
-            (policy.version, policy.sha256, policy.document, policy.activated_ms),
-        )
-
-    def newest_policy(self) -> int:
-        """Return the highest version there is, 0 for none."""
-        (version,) = self._rows("SELECT coalesce(max(version), 0) FROM policies").fetchone()
-        return int(version)
-
     def freezes(self) -> list[FreezeRow]:
         """Read the freezes in force."""
         return [FreezeRow(*row) for row in self._rows(_FREEZES)]
@@ -236,6 +226,9 @@ class SqliteStore:
         deleted = self._rows("DELETE FROM freezes WHERE scope = ? AND name = ?", (scope, name))
         return deleted.rowcount == 1
 
+    def _all(self, sql: str, parameters: Sequence[object]) -> list[Any]:
+        return self._rows(sql, parameters).fetchall()
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
@@ -248,6 +241,8 @@ class SqliteReader:
     def __init__(self, path: Path) -> None:
         self._connection = connect(path, "ro")
         self._lock = threading.Lock()
+        self.documents = Documents(self._query)
+        self.proposals = Proposals(self._query)
 
     def state(self) -> State:
         """Read the state."""
@@ -259,15 +254,14 @@ class SqliteReader:
             "SELECT idx, body FROM leaves WHERE idx >= ? ORDER BY idx LIMIT ?", start, limit
         )
 
-    def policy(self, version: int) -> PolicyRow:
-        """Read a policy."""
-        return PolicyRow(*self._all(_POLICY, version)[0])
-
     def freezes(self) -> list[FreezeRow]:
         """Read the freezes in force."""
         return [FreezeRow(*row) for row in self._all(_FREEZES)]
 
-    def _all(self, sql: str, *parameters: int) -> list[Any]:
+    def _all(self, sql: str, *parameters: object) -> list[Any]:
+        return self._query(sql, parameters)
+
+    def _query(self, sql: str, parameters: Sequence[object]) -> list[Any]:
         with self._lock, _errors(), closing(self._connection.execute(sql, parameters)) as rows:
             return rows.fetchall()
 

@@ -6,7 +6,8 @@ from typing import NamedTuple, Protocol
 
 from policy.model import Counter
 from policy.windows import Bucket
-from signer.ledger.rows import FreezeRow, PolicyRow, Request, SignedRow, State
+from signer.ledger.documents import Documents, Proposals
+from signer.ledger.rows import FreezeRow, Request, SignedRow, State
 
 
 class StoreError(Exception):
@@ -32,6 +33,9 @@ class Changes(NamedTuple):
 
 class Store(Protocol):
     """One writer's connection. Every method but ``close`` is called in a transaction."""
+
+    documents: Documents
+    proposals: Proposals
 
     def transaction(self) -> AbstractContextManager[None]:
         """Exclude all other writers; commit durably at the end, or roll back.
@@ -67,15 +71,6 @@ class Store(Protocol):
     def drop_expired(self, now_ms: int) -> None:
         """Forget all buckets that have left their windows."""
 
-    def policy(self, version: int) -> PolicyRow:
-        """Read a policy."""
-
-    def add_policy(self, policy: PolicyRow) -> None:
-        """Add a policy; its version must be new."""
-
-    def newest_policy(self) -> int:
-        """Return the highest version there is, 0 for none."""
-
     def freezes(self) -> list[FreezeRow]:
         """Read the freezes in force."""
 
@@ -92,6 +87,9 @@ class Store(Protocol):
 class Reader(Protocol):
     """A connection that reads only what is committed. Safe to share among threads."""
 
+    documents: Documents
+    proposals: Proposals
+
     def state(self) -> State:
         """Read the state.
 
@@ -101,9 +99,6 @@ class Reader(Protocol):
 
     def leaves(self, start: int, limit: int) -> list[tuple[int, bytes]]:
         """Read at most ``limit`` leaves from index ``start`` on."""
-
-    def policy(self, version: int) -> PolicyRow:
-        """Read a policy."""
 
     def freezes(self) -> list[FreezeRow]:
         """Read the freezes in force."""

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from policy.root import Root
 from signer.approval import Approval
 from signer.audit import record
 from signer.audit.merkle import HASH_BYTES, Tree, leaf_hash
@@ -40,6 +41,7 @@ class Transaction:
     def load_control(self) -> None:
         """Read what control operations may have changed."""
         self.policy: Active | None = self._memory.policy(self.state)
+        self.root: Root | None = self._memory.root(self.state)
         self.freezes = self._memory.freezes(self.state)
 
     def append(self, **members: Any) -> int:
