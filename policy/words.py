@@ -50,8 +50,9 @@ def transfer(item: Transfer, assets: Assets) -> str:
 def quantity(item: Transfer, assets: Assets) -> str:
     """Return an amount and its asset."""
     asset = assets.get(item.asset)
-    decimals = item.decimals if item.decimals is not None else asset and asset.decimals
-    name = item.asset if asset is None else asset.name
+    name, decimals = (item.asset, None) if asset is None else (asset.name, asset.decimals)
+    if item.decimals is not None:
+        decimals = item.decimals
     if decimals is None:
         return f"{item.amount} base units of {name}"
     return f"{amounts.to_text(item.amount, decimals)} {name}"
