@@ -1,12 +1,8 @@
 """The composition root: everything that runs is built here, and only here."""
 
-import os
-import signal
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import structlog
 
@@ -20,7 +16,7 @@ from signer.approval import Mint
 from signer.audit.note import Verifier
 from signer.audit.publisher import LogMismatchError, Publisher
 from signer.config import Config, Hsm, Replica, load, read
-from signer.errors import ConfigError
+from signer.errors import ConfigError, RestartNeededError
 from signer.hsm import Limits, Pool, Token, open_token
 from signer.keyring import Keyring
 from signer.ledger import Ledger, Settings
@@ -31,6 +27,7 @@ from signer.rpc.server import Server
 from signer.rpc.signing_service import SigningService
 from signer.rpc.tls import credentials
 from signer.signing import Signing
+from signer.stopping import Monitor, Report, Stop
 from signer.v1 import audit_service_pb2_grpc, signing_service_pb2_grpc
 
 CONTROL_THREADS = 16
@@ -58,12 +55,25 @@ class Core:
         self.pool = Pool(*self.tokens, sessions=hsm.sessions, redeem=mint.redeem, limits=limits)
         _check_keys(self.ledger.policy(), self.pool, config)
 
+    def lost(self) -> str | None:
+        """Tell why only a new process can help; None while this one can go on."""
+        if self.ledger.failure is not None:
+            return f"the ledger has stopped: {self.ledger.failure}"
+        if self.pool.must_restart:
+            slots = self.pool.status()
+            errors = ", ".join(f"{slot.label!r}: {slot.last_error or slot.state}" for slot in slots)
+            return f"calls of the HSM hang, or its module is lost ({errors})"
+        return None
+
     def close(self) -> None:
         """Close everything, the ledger first: it makes durable what is queued."""
         self.ledger.close()
-        self.pool.close()
+        ended = self.pool.close()
         for token in self.tokens:
-            token.close()
+            if ended:
+                token.close()
+            else:
+                token.abandon()
 
 
 class SigningPort:
@@ -88,6 +98,10 @@ class SigningPort:
         )
         self._server.name_service("signer.v1.SigningService")
         self.address = self._server.bind(config.signing.listen, credentials(config.tls))
+        self.health = Report(
+            lambda: core.pool.is_ready and not core.ledger.failed,
+            lambda serving: self._server.report(serving=serving),
+        )
 
     def start(self) -> None:
         """Take calls."""
@@ -114,6 +128,10 @@ class ControlPort:
         self._server.name_service("signer.v1.AuditService")
         self._server.reflect(allowed)
         self.address = self._server.bind(config.control.listen, credentials(config.tls))
+        # Officers must be able to act while no token is there.
+        self.health = Report(
+            lambda: not core.ledger.failed, lambda serving: self._server.report(serving=serving)
+        )
 
     def start(self) -> None:
         """Take calls and publish."""
@@ -136,10 +154,18 @@ PORTS: tuple[type[ControlPort | SigningPort], ...] = (ControlPort, SigningPort)
 class Service:
     """Ports in one process; nothing is reachable before ``start``."""
 
-    def __init__(self, config: Config, roles: Collection[str] = ROLES, *, shared: bool) -> None:
+    def __init__(
+        self,
+        config: Config,
+        roles: Collection[str] = ROLES,
+        *,
+        shared: bool,
+        give_up: Callable[[str], None],
+    ) -> None:
         """Open everything that the configuration names.
 
         ``roles`` names the ports; ``shared`` lets other processes listen there, too.
+        ``give_up`` is told when only a new process can help, and why.
 
         Raises:
             SigngateError: something can't be had; one line says what.
@@ -150,6 +176,8 @@ class Service:
         self._ports = [
             port(config, self._core, shared=shared) for port in PORTS if port.name in roles
         ]
+        reports = [port.health for port in self._ports]
+        self._monitor = Monitor(reports, self._core.lost, give_up)
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -160,9 +188,17 @@ class Service:
         """Take calls on all ports."""
         for port in self._ports:
             port.start()
+        self._monitor.start()
 
-    def stop(self) -> None:
-        """Answer what was accepted, publish the log to its end, close everything."""
+    def stop(self, *, lost: bool = False) -> None:
+        """Answer what was accepted, publish the log to its end, close everything.
+
+        When it is ``lost``, what waits for the token is refused at once: another
+        process will do better.
+        """
+        self._monitor.close()
+        if lost:
+            self._core.pool.close()
         for port in reversed(self._ports):
             port.stop(self._drain_seconds)
         self._core.close()
@@ -180,37 +216,23 @@ def run(
     ``ready`` is called once everything takes calls.
 
     Raises:
+        RestartNeededError: it drained because only a new process can help.
         SigngateError: the service can't start; one line says why.
     """
     config = load(path)
     logs.configure(config.log.level)
-    stopped = _stop_signals()
-    service = Service(config, roles, shared=shared)
+    stop = Stop()
+    stop.on_signals()
+    service = Service(config, roles, shared=shared, give_up=stop.give_up)
     service.start()
     _log.info("serving", **service.addresses)
     ready()
-    stopped.read(1)
-    _log.info("draining")
-    service.stop()
+    stop.wait()
+    _log.info("draining", lost=stop.lost)
+    service.stop(lost=stop.lost is not None)
     _log.info("stopped")
-
-
-def _stop_signals() -> BinaryIO:
-    """Return a pipe that can be read once SIGTERM or SIGINT has come.
-
-    Unlike an event, whose lock the interrupted thread may hold, a pipe can be
-    written to by a handler at any moment. When it is full, one more says nothing new.
-    """
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-
-    def tell(*_: object) -> None:
-        with suppress(BlockingIOError):
-            os.write(writing, b".")
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, tell)
-    return os.fdopen(reading, "rb", buffering=0)
+    if stop.lost is not None:
+        raise RestartNeededError(f"{stop.lost}; drained, start it again")
 
 
 def _ledger(config: Config, mint: Mint) -> Ledger:

@@ -9,6 +9,8 @@ from enum import StrEnum
 from policy.reasons import Code as PolicyCode
 from policy.reasons import Reason
 
+EXIT_RESTART = 75  # sysexits.h, EX_TEMPFAIL: what a process ends with when it should be restarted
+
 
 class Code(StrEnum):
     """Stable codes for what is not a policy refusal. Never renamed, never reused."""
@@ -54,6 +56,10 @@ class SigngateError(Exception):
 
 class ConfigError(SigngateError):
     """The service cannot start as configured; the message is for an operator, one line."""
+
+
+class RestartNeededError(SigngateError):
+    """Only a new process can help; the message is for an operator, one line."""
 
 
 class InvalidRequestError(SigngateError):

@@ -8,7 +8,6 @@ Each process is a new interpreter: a PKCS#11 module does not survive a fork.
 
 import asyncio
 import ctypes
-import itertools
 import os
 import signal
 import socket
@@ -22,10 +21,11 @@ import structlog
 
 from signer import logs
 from signer.config import Config, load
-from signer.errors import ConfigError, SigngateError
+from signer.errors import EXIT_RESTART, ConfigError, SigngateError
 
-PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # seconds before a restart, growing while it fails
-STEADY_SECONDS = 60.0  # a process that served this long begins again with the first pause
+PAUSES = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # seconds before a restart, by failures so far
+STEADY_SECONDS = 60.0  # a process that served this long has no failures any more
+REPLACED_SECONDS = 0.5  # between looks at one that is being replaced
 START_SECONDS = 60.0
 KILL_SECONDS = 10.0  # beyond the drain that is configured
 READY = b"ready"
@@ -46,6 +46,12 @@ class Process:
     command: tuple[str, ...]
     cpu: int | None = None
     running: asyncio.subprocess.Process | None = field(default=None, repr=False)
+    failures: int = 0  # starts that failed and ends that came too soon
+
+    @property
+    def pause(self) -> float:
+        """Seconds to wait before the next start."""
+        return PAUSES[min(self.failures, len(PAUSES) - 1)]
 
     async def start(self) -> None:
         """Start it and wait until it takes calls.
@@ -99,6 +105,7 @@ class Supervisor:
         self._seconds = drain_seconds + KILL_SECONDS
         self._stopping = asyncio.Event()
         self._reloading = asyncio.Lock()
+        self._starting = asyncio.Lock()  # together they would race for the token's store
         self._replacing: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -109,7 +116,7 @@ class Supervisor:
             StartError: one did not start; the others were stopped again.
         """
         try:
-            for process in self._processes:  # together they would race for the token's store
+            for process in self._processes:
                 await process.start()
                 self._tasks.add(asyncio.create_task(self._watch(process)))
             await self._stopping.wait()
@@ -142,19 +149,22 @@ class Supervisor:
             assert running is not None  # noqa: S101 - it was started
             code = await running.wait()
             if process.name in self._replacing:
-                await asyncio.sleep(PAUSES[0])
+                await asyncio.sleep(REPLACED_SECONDS)
                 continue
             steady = time.monotonic() - began >= STEADY_SECONDS
-            _log.error("ended", process=process.name, code=code)
-            await self._restart(process, first_pause=0 if steady else PAUSES[0])
+            process.failures = 0 if steady else process.failures + 1
+            asked = code == EXIT_RESTART  # it drained, and has said why
+            _log.error("asked for a restart" if asked else "ended", process=process.name, code=code)
+            await self._restart(process)
 
-    async def _restart(self, process: Process, first_pause: float = 0) -> None:
-        pauses = itertools.chain((first_pause,), PAUSES[1:], itertools.repeat(PAUSES[-1]))
-        for pause in pauses:
-            await asyncio.sleep(pause)
+    async def _restart(self, process: Process) -> None:
+        while True:
+            await asyncio.sleep(process.pause)
             try:
-                await process.start()
+                async with self._starting:
+                    await process.start()
             except StartError as error:
+                process.failures += 1
                 _log.error("restart failed", process=process.name, error=str(error))
             else:
                 _log.info("restarted", process=process.name)

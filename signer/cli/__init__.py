@@ -19,10 +19,10 @@ def main() -> None:
     """Run the command; every expected failure is one line on standard error."""
     os.environ.update(TRANSPORT)
     from signer.cli.commands import app  # noqa: PLC0415 - loads grpc
-    from signer.errors import SigngateError  # noqa: PLC0415
+    from signer.errors import EXIT_RESTART, RestartNeededError, SigngateError  # noqa: PLC0415
 
     try:
         app()
     except SigngateError as error:
         print(f"signgate: {error}", file=sys.stderr)
-        sys.exit(EXIT_FAILURE)
+        sys.exit(EXIT_RESTART if isinstance(error, RestartNeededError) else EXIT_FAILURE)

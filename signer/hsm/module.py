@@ -45,6 +45,10 @@ class Module:
             if token.flags & TokenFlag.TOKEN_INITIALIZED:
                 yield token
 
+    def abandon(self) -> None:
+        """Do not finalise it when the process ends: where a call hangs, that may hang as well."""
+        atexit.unregister(self.cryptoki.finalize)
+
 
 # PKCS#11 is initialised once a process; a second path to one file is the same module.
 _loaded: Final[dict[Path, Module]] = {}

@@ -162,14 +162,18 @@ class Pool:
             slot.is_lost(now, self._limits.restart_seconds) for slot in self._slots
         )
 
-    def close(self) -> None:
-        """Take no more work and wait a little for what is at work; a stuck call is left."""
+    def close(self) -> bool:
+        """Take no more work and wait a little for what is at work.
+
+        False when a call is stuck: then a call that closes its token may be, too.
+        """
         with self._changing:
             self._stopping.set()
             self._desk.shut("the pool is closed", nudges=len(self._workers))
         until = time.monotonic() + CLOSE_SECONDS
         for worker in self._workers:
             worker.join(max(0.0, until - time.monotonic()))
+        return not any(worker.is_alive for worker in self._workers)
 
     def _answer(self, job: Job) -> bytes:
         """Wait for a job's end, but not past its deadline nor for a stuck call."""

@@ -117,6 +117,10 @@ class Token:
             return False
         return bool(info.flags & flag)
 
+    def abandon(self) -> None:
+        """Leave the module as it is until the process ends: a call hangs, and so may others."""
+        self._module.abandon()
+
     def close(self) -> None:
         """Close the anchor session. What fails here is gone already."""
         close(self._anchor)

@@ -71,6 +71,11 @@ class Worker:
         """Wait for its end, for some time."""
         self._thread.join(seconds)
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether its thread still runs."""
+        return self._thread.is_alive()
+
     def state_at(self, now: float) -> SessionState:
         """Return the state; a call that takes too long makes it STUCK."""
         state, since = self._state, self._since

@@ -84,7 +84,12 @@ class Ledger:
     @property
     def failed(self) -> bool:
         """Whether an error ended this process's signing; only a restart helps."""
-        return self._writer.stopped is not None
+        return self.failure is not None
+
+    @property
+    def failure(self) -> str | None:
+        """Why it failed; None while it works."""
+        return self._writer.stopped
 
     def decide(self, requests: Sequence[SignRequest]) -> list[Verdict]:
         """Decide all requests in one durable transaction, in order.

@@ -74,8 +74,12 @@ class Server:
     def start(self) -> None:
         """Take calls and report healthy from now on."""
         self.grpc.start()
+        self.report(serving=True)
+
+    def report(self, *, serving: bool) -> None:
+        """Report the port and its services as healthy or not; once draining, nothing changes."""
         for name in ("", *self._services):
-            self._set(name, serving=True)
+            self._set(name, serving=serving)
 
     def drain(self, seconds: float) -> None:
         """Report unhealthy, take no new calls and wait for those accepted."""
