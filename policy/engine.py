@@ -60,7 +60,7 @@ def decide(
     request, unknown = read(policy, ask, now_ms, approved_by)
     payload = [*_payload(key, ask, now_ms), *unknown]
     grant, missing = _match(key, request)
-    charges, limits, exceeded = _limit(key, request, usage)
+    charges, limits, exceeded = limited(key, request, usage)
     reasons = (*payload, *missing, *exceeded)
     if reasons:
         return Decision(reasons, limits=limits)
@@ -130,9 +130,10 @@ def _distance(failed: list[Reason]) -> tuple[int, bool]:
     return len(failed), failed[0].code is not Code.APPROVAL_REQUIRED
 
 
-def _limit(
+def limited(
     key: KeyPolicy, request: Request, usage: Usage
 ) -> tuple[tuple[Charge, ...], tuple[LimitState, ...], list[Reason]]:
+    """Return what a request adds to each window, the windows with it, and what is exceeded."""
     states: list[LimitState] = []
     charges: list[Charge] = []
     reasons: list[Reason] = []

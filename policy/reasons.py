@@ -40,6 +40,9 @@ class Code(StrEnum):
     FROZEN = "FROZEN"
 
 
+CONTROL = frozenset({Code.FROZEN})  # what no policy gives: officers do, for as long as they want
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One failed rule.

@@ -6,6 +6,7 @@ each may be partial, ``<N>.p/<W>``. Files are written whole or not at all, and
 never changed except for the checkpoint.
 """
 
+import errno
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -83,6 +84,25 @@ def unpack(bundle: bytes) -> list[bytes]:
         entries.append(bundle[at + 2 : end])
         at = end
     return entries
+
+
+def entries(directory: Path) -> Iterator[bytes]:
+    """Yield all entries of a log on disk, as they are there: nothing is verified.
+
+    Raises:
+        ValueError: a bundle is damaged.
+        OSError: there is no entry, or a bundle cannot be read.
+    """
+    tile = Tile(ENTRIES, 0)
+    while (directory / tile.path).exists():
+        yield from unpack((directory / tile.path).read_bytes())
+        tile = Tile(ENTRIES, tile.index + 1)
+    partial = (directory / tile.path).with_name(f"{Path(tile.path).name}.p")
+    widths = [int(file.name) for file in partial.glob("*") if file.name.isdecimal()]
+    if widths:
+        yield from unpack((partial / str(max(widths))).read_bytes())
+    elif tile.index == 0:
+        raise FileNotFoundError(errno.ENOENT, "has no entries of a log", str(directory))
 
 
 def split(tile: bytes) -> list[bytes]:

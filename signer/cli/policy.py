@@ -9,11 +9,13 @@ from policy.rules import Policy
 from signer.cli.policy_diff import diff
 from signer.cli.policy_explain import explain_payload
 from signer.cli.policy_file import File, loaded
+from signer.cli.policy_replay import replay
 from signer.cli.policy_tests import run_tests
 
 app = typer.Typer(help="Work on policy documents.", no_args_is_help=True)
 app.command()(diff)
 app.command("explain")(explain_payload)
+app.command()(replay)
 app.command("test")(run_tests)
 
 

@@ -33,17 +33,30 @@ def tail(
     ] = None,
 ) -> None:
     """Print audit records as JSON lines as they are written; goes on after a lost connection."""
-    credentials = grpc.ssl_channel_credentials(*map(read, (ca, private_key, certificate)))
     place = Place(state)
     request = pb.TailRecordsRequest(
         resume_token=place.token, from_end=from_end and not place.token, stop_at_end=stop_at_end
     )
+    for response in responses(address, (ca, private_key, certificate), request):
+        sys.stdout.write(response.record.decode() + "\n")
+        sys.stdout.flush()
+        place.move(response.resume_token)
+
+
+def responses(
+    address: str, pems: tuple[Path, Path, Path], request: pb.TailRecordsRequest
+) -> Iterator[pb.TailRecordsResponse]:
+    """Yield every record that a request asks for.
+
+    ``pems`` are the CA, the private key and the certificate.
+
+    Raises:
+        SigngateError: as ``follow``; or a file cannot be read.
+    """
+    credentials = grpc.ssl_channel_credentials(*map(read, pems))
     with grpc.secure_channel(address, credentials) as channel:
         stub = audit_service_pb2_grpc.AuditServiceStub(channel)
-        for response in follow(stub.TailRecords, request):
-            sys.stdout.write(response.record.decode() + "\n")
-            sys.stdout.flush()
-            place.move(response.resume_token)
+        yield from follow(stub.TailRecords, request)
 
 
 class Place:

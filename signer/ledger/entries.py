@@ -39,7 +39,7 @@ def judged(tx: Transaction, request: SignRequest, decision: Decision) -> dict[st
         if key is not None and request.version is None:
             members["key_version"] = key_version(key.name, key.version)
     if not isinstance(request.decoded, PayloadError):
-        members["facts"] = _facts(request.decoded.facts)
+        members["facts"] = recorded(request.decoded.facts)
         members["message_sha256"] = sha256(request.decoded.message).hexdigest()
     return members
 
@@ -63,7 +63,8 @@ def _caller(caller: Caller) -> record.Caller:
     return record.Caller(caller.san, caller.certificate_sha256, caller.address)
 
 
-def _facts(facts: Facts) -> record.Facts:
+def recorded(facts: Facts) -> record.Facts:
+    """Return facts as records hold them; ``signer.audit.history.facts`` is the inverse."""
     return record.Facts(
         action=facts.action,
         transfers=tuple(

@@ -106,3 +106,24 @@ def test_the_command_says_in_one_line_what_is_wrong(here: Environment, serving: 
         assert ended.returncode == 1
         assert expected in ended.stderr
         assert ended.stderr.count("\n") == 1
+
+
+def test_a_policy_is_replayed_from_the_control_port(
+    here: Environment, serving: Serving, payments: Client, tmp_path: Path
+) -> None:
+    """What was signed under the policy in force is refused by one that has other limits."""
+    payments.sign(sign_request())
+    options = tail_command(here, serving)[3:]
+    candidate = tmp_path / "policy.toml"
+    text = (here.directory / "policy.toml").read_text(encoding="utf-8")
+    ends = []
+    for per_request in ('"2500.00"', '"0.01"'):
+        candidate.write_text(
+            text.replace('per_request = "2500.00"', f"per_request = {per_request}")
+        )
+        command = [str(SIGNGATE), "policy", "replay", str(candidate), *options]
+        ends.append(
+            subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+        )
+    assert [ended.returncode for ended in ends] == [0, 3]
+    assert "would be refused: LIMIT_PER_REQUEST keys.payments.limits.EUR" in ends[1].stdout
