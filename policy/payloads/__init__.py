@@ -10,6 +10,7 @@ from types import MappingProxyType
 from policy.model import Decoded, Format
 from policy.payloads import (
     binance,
+    bitmex,
     bybit,
     coinbase,
     cosmos,
@@ -50,6 +51,7 @@ def registry(formats: Iterable[Format]) -> Mapping[str, Format]:
 FORMATS = registry(
     (
         binance.FORMAT,
+        bitmex.FORMAT,
         bybit.FORMAT,
         coinbase.FORMAT,
         cosmos.FORMAT,
