@@ -9,7 +9,7 @@ grant that came nearest misses, then the limits.
 
 from policy import amounts, rules
 from policy.assets import Asset
-from policy.model import Ask, Charge, Counter, Decision, LimitState, Role, Usage, Used
+from policy.model import Ask, Charge, Counter, Decision, Facts, LimitState, Role, Usage, Used
 from policy.reasons import Code, Reason
 from policy.rules import KeyPolicy, Limit, Policy, Request, WindowLimit
 
@@ -111,6 +111,19 @@ def _payload(key: KeyPolicy, ask: Ask, now_ms: int) -> list[Reason]:
     if timestamp is not None and abs(timestamp - now_ms) > MAX_SKEW_MS:
         detail = f"dated {timestamp} ms; it is {now_ms} ms"
         reasons.append(Reason(Code.PAYLOAD_TIMESTAMP, "payload.timestamp", detail))
+    return reasons + _signer(key, ask.facts)
+
+
+def _signer(key: KeyPolicy, facts: Facts) -> list[Reason]:
+    """A payload that says who signs it is signed by no other key version or algorithm."""
+    reasons = []
+    if facts.algorithm not in {None, key.algorithm}:
+        detail = f"names {facts.algorithm}; the key signs {key.algorithm}"
+        reasons.append(Reason(Code.PAYLOAD_SIGNER, "payload.algorithm", detail))
+    right = f"keys/{key.name}/versions/{key.version}"
+    if facts.key_version not in {None, right}:
+        detail = f"names {facts.key_version}; {right} signs"
+        reasons.append(Reason(Code.PAYLOAD_SIGNER, "payload.key_version", detail))
     return reasons
 
 

@@ -74,6 +74,8 @@ class Facts:
     price: str | None = None
     timestamp: int | None = None
     session: bool = False
+    algorithm: Algorithm | None = None
+    key_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

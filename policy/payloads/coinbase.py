@@ -11,13 +11,12 @@ Invariant: any bytes give facts or ``PayloadError``, nothing else, and writing w
 was read gives the payload.
 """
 
-import base64
 import re
 from typing import Any
 
 from policy.algorithms import Algorithm
 from policy.model import Decoded, Facts, Format
-from policy.payloads import canonical_json
+from policy.payloads import base64url, canonical_json
 from policy.payloads.exchange import request
 from policy.reasons import Code, PayloadError
 
@@ -63,14 +62,7 @@ def decode(payload: bytes) -> Decoded:
 
 
 def _object(part: str, members: frozenset[str], where: str) -> dict[str, Any]:
-    try:
-        data = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-    except ValueError as error:
-        raise _malformed(where, str(error)) from None
-    if base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii") != part:
-        detail = "is not in the one form of Base64 without padding"
-        raise PayloadError(Code.PAYLOAD_NOT_CANONICAL, where, detail)
-    document = canonical_json.decode(data)
+    document = canonical_json.decode(base64url.decode(part, where))
     if document.keys() != members:
         raise _malformed(where, f"the members are: {', '.join(sorted(members))}")
     return document

@@ -42,6 +42,15 @@ def decode(payload: bytes) -> Decoded:
     Raises:
         PayloadError: it is not one, or not in its canonical form.
     """
+    return Decoded(facts(payload, ACTION), payload)
+
+
+def facts(payload: bytes, action: str) -> Facts:
+    """Read a transfer intent, whatever envelope it came in.
+
+    Raises:
+        PayloadError: it is not one, or not in its canonical form.
+    """
     document = canonical_json.decode(payload)
     if document.get("schema") != SCHEMA:
         raise PayloadError(Code.PAYLOAD_UNSUPPORTED, "$.schema", f'is not "{SCHEMA}"')
@@ -51,8 +60,7 @@ def decode(payload: bytes) -> Decoded:
         raise PayloadError(Code.PAYLOAD_MALFORMED, "$", f"{wrong[:64]!a} {problem}")
     asset, nonce = _string(document, "asset"), _string(document, "nonce")
     moved = Transfer(asset, _amount(document), _destination(document))
-    facts = Facts(ACTION, (moved,), expires_at=_expiry(document), nonce=nonce)
-    return Decoded(facts, payload)
+    return Facts(action, (moved,), expires_at=_expiry(document), nonce=nonce)
 
 
 def _string(document: dict[str, object], member: str) -> str:

@@ -79,6 +79,8 @@ class Facts(Struct, frozen=True, omit_defaults=True):
     price: str | None = None
     timestamp: str | None = None
     session: bool = False
+    algorithm: str | None = None
+    key_version: str | None = None
 
 
 class Policy(Struct, frozen=True):

@@ -85,6 +85,8 @@ def recorded(facts: Facts) -> record.Facts:
         price=facts.price,
         timestamp=_text(facts.timestamp),
         session=facts.session,
+        algorithm=facts.algorithm.value if facts.algorithm else None,
+        key_version=facts.key_version,
     )
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 
-from policy.payloads import ethereum, tron
+from policy.payloads import ethereum, intent_cose, intent_jws, tron
 from signer.hsm import PublicKey
 from signer.v1 import signing_service_pb2 as pb
 
@@ -39,8 +39,18 @@ def _tron(response: pb.SignPayloadResponse, payload: bytes, public_key: PublicKe
     response.tron.raw_transaction = tron.assemble(payload, signature)
 
 
+def _jws(response: pb.SignPayloadResponse, payload: bytes, _key: PublicKey) -> None:
+    response.jws.compact = intent_jws.assemble(payload, response.signature)
+
+
+def _cose(response: pb.SignPayloadResponse, payload: bytes, _key: PublicKey) -> None:
+    response.cose.message = intent_cose.assemble(payload, response.signature)
+
+
 ARTIFACTS: Mapping[str, Add] = {
     ethereum.TAG: _ethereum_transaction,
+    intent_cose.TAG: _cose,
+    intent_jws.TAG: _jws,
     tron.TAG: _tron,
 }
 """By payload format; others have none."""

@@ -75,6 +75,8 @@ class SignPayloadResponse(_message.Message):
     REPLAYED_FIELD_NUMBER: _builtins.int
     ETHEREUM_FIELD_NUMBER: _builtins.int
     TRON_FIELD_NUMBER: _builtins.int
+    JWS_FIELD_NUMBER: _builtins.int
+    COSE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Names the key version that signed, `keys/{key}/versions/{version}`."""
     request_id: _builtins.str
@@ -97,6 +99,14 @@ class SignPayloadResponse(_message.Message):
     def tron(self) -> Global___TronSignature:
         """Is set for `tron.transaction`."""
 
+    @_builtins.property
+    def jws(self) -> Global___JwsSignature:
+        """Is set for `intent.jws`."""
+
+    @_builtins.property
+    def cose(self) -> Global___CoseSignature:
+        """Is set for `intent.cose`."""
+
     def __init__(
         self,
         *,
@@ -108,12 +118,14 @@ class SignPayloadResponse(_message.Message):
         replayed: _builtins.bool = ...,
         ethereum: Global___EthereumSignature | None = ...,
         tron: Global___TronSignature | None = ...,
+        jws: Global___JwsSignature | None = ...,
+        cose: Global___CoseSignature | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "ethereum", b"ethereum", "tron", b"tron"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "cose", b"cose", "ethereum", b"ethereum", "jws", b"jws", "tron", b"tron"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "audit_index", b"audit_index", "ethereum", b"ethereum", "name", b"name", "policy_version", b"policy_version", "replayed", b"replayed", "request_id", b"request_id", "signature", b"signature", "tron", b"tron"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "audit_index", b"audit_index", "cose", b"cose", "ethereum", b"ethereum", "jws", b"jws", "name", b"name", "policy_version", b"policy_version", "replayed", b"replayed", "request_id", b"request_id", "signature", b"signature", "tron", b"tron"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_artifact: _TypeAlias = _typing.Literal["ethereum", "tron"]  # noqa: Y015
+    _WhichOneofReturnType_artifact: _TypeAlias = _typing.Literal["ethereum", "tron", "jws", "cose"]  # noqa: Y015
     _WhichOneofArgType_artifact: _TypeAlias = _typing.Literal["artifact", b"artifact"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_artifact) -> _WhichOneofReturnType_artifact | None: ...
 
@@ -195,6 +207,52 @@ class TronSignature(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TronSignature: _TypeAlias = TronSignature  # noqa: Y015
+
+@_typing.final
+class JwsSignature(_message.Message):
+    """Carries a transfer intent as a JSON Web Signature."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMPACT_FIELD_NUMBER: _builtins.int
+    compact: _builtins.str
+    """Holds the compact serialisation (RFC 7515, section 7.1)."""
+    def __init__(
+        self,
+        *,
+        compact: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compact", b"compact"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JwsSignature: _TypeAlias = JwsSignature  # noqa: Y015
+
+@_typing.final
+class CoseSignature(_message.Message):
+    """Carries a transfer intent as a COSE message."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    message: _builtins.bytes
+    """Holds the tagged COSE_Sign1 message (RFC 9052, section 4.2); for HMAC keys the
+    tagged COSE_Mac0 message (section 6.2).
+    """
+    def __init__(
+        self,
+        *,
+        message: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CoseSignature: _TypeAlias = CoseSignature  # noqa: Y015
 
 @_typing.final
 class BatchSignPayloadsRequest(_message.Message):

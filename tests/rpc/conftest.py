@@ -41,12 +41,26 @@ KEYS = {
 INTENT_KEY = """
 [keys.{name}]
 algorithm = "{algorithm}"
-payloads = ["intent"]
+payloads = ["intent", "intent.jws", "intent.cose"]
 
 [[keys.{name}.grants]]
 id = "all"
 callers = ["{caller}"]
 action = "intent.transfer"
+assets = ["EUR"]
+destinations = ["bob"]
+
+[[keys.{name}.grants]]
+id = "jws"
+callers = ["{caller}"]
+action = "intent.jws.transfer"
+assets = ["EUR"]
+destinations = ["bob"]
+
+[[keys.{name}.grants]]
+id = "cose"
+callers = ["{caller}"]
+action = "intent.cose.transfer"
 assets = ["EUR"]
 destinations = ["bob"]
 

@@ -1,8 +1,10 @@
 """Valid payloads to take apart, and the one way to hand a payload to its decoder."""
 
+import base64
 import json
 from collections.abc import Mapping
 
+import cbor2
 import pytest
 
 from policy.model import Facts
@@ -15,6 +17,8 @@ OMNIBUS = bytes.fromhex("11" * 20)
 OMNIBUS_TEXT = "0x1111111111111111111111111111111111111111"
 USDC = bytes.fromhex("A0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48")
 USDC_TEXT = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
+
+KEY_VERSION = "keys/wd/versions/1"
 
 _INTENT = {
     "amount": "1000000",
@@ -78,6 +82,28 @@ def text(members: object) -> str:
     return json.dumps(members, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def jws(alg: str = "EdDSA", body: bytes | None = None, **changes: object) -> bytes:
+    """Return the signing input of an intent in a JWS; None takes a header member out."""
+    header = {"alg": alg, "kid": KEY_VERSION, "typ": "signgate-intent+jws", **changes}
+    parts = (
+        text({name: value for name, value in header.items() if value is not None}).encode(),
+        intent() if body is None else body,
+    )
+    return b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in parts)
+
+
+def cose(alg: int = -8, body: bytes | None = None, **changes: object) -> bytes:
+    """Return the Sig_structure of an intent, or its MAC_structure for an algorithm of MACs."""
+    items = {
+        "context": "MAC0" if alg > 0 else "Signature1",
+        "protected": cbor2.dumps({1: alg, 4: KEY_VERSION.encode()}, canonical=True),
+        "external": b"",
+        "payload": intent() if body is None else body,
+        **changes,
+    }
+    return cbor2.dumps(list(items.values()))
+
+
 def legacy(**changes: int | rlp.Item) -> bytes:
     """Return the signing form of EIP-155 with some fields changed."""
     return rlp.encode(items(_LEGACY, changes))
@@ -123,6 +149,8 @@ def token(data: bytes, **changes: int | rlp.Item) -> bytes:
 # By format, what mutations start from.
 VALID: Mapping[str, tuple[bytes, ...]] = {
     "intent": (intent(), intent(asset="USD", destination="acme")),
+    "intent.jws": (jws(), jws("HS512", intent(asset="USD", destination="acme"))),
+    "intent.cose": (cose(), cose(7, intent(asset="USD", destination="acme"))),
     "ethereum.transaction": (
         legacy(),
         access_list(access_list=[[USDC, [b"\1" * 32, b"\2" * 32]]]),

@@ -8,6 +8,7 @@ from tests.policy.payloads.examples import VALID
 from tests.policy.payloads_chains import test_cosmos as cosmos
 from tests.policy.payloads_chains import test_tron as tron
 from tests.policy.payloads_exchanges import test_binance as binance
+from tests.policy.payloads_exchanges import test_bitmex as bitmex
 from tests.policy.payloads_exchanges import test_coinbase as coinbase
 from tests.policy.payloads_exchanges import test_deribit as deribit
 from tests.policy.payloads_exchanges import test_hyperliquid as hyperliquid
@@ -24,6 +25,7 @@ def _json_requests(tag: str) -> tuple[bytes, ...]:
 
 SEEDS: Mapping[str, tuple[bytes, ...]] = {
     "binance.request": binance.ACCEPTED,
+    "bitmex.request": bitmex.ACCEPTED,
     "bybit.request": _json_requests("bybit.request"),
     "coinbase.jwt": coinbase.ACCEPTED,
     "cosmos.signdoc": cosmos.ACCEPTED,

@@ -9,6 +9,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl, urlencode
 
+import cbor2
 import rfc8785
 import rlp
 from solders.message import Message, MessageV0, to_bytes_versioned
@@ -39,6 +40,11 @@ def _token(payload: bytes) -> bytes:
     return b".".join(urlsafe_b64encode(_json(part)).rstrip(b"=") for part in parts)
 
 
+def _cbor(payload: bytes) -> bytes:
+    *start, body = cbor2.loads(payload)
+    return cbor2.dumps([*start, _json(body)], canonical=True)
+
+
 def _transaction(payload: bytes) -> bytes:
     start = 0 if payload[0] >= LEGACY_RLP else 1
     return payload[:start] + bytes(rlp.encode(rlp.decode(payload[start:])))
@@ -56,6 +62,7 @@ def _lines(payload: bytes) -> bytes:
 
 WRITTEN_AGAIN: Mapping[str, Write] = {
     "binance.request": _form,
+    "bitmex.request": _form,
     "bybit.request": _json_request,
     "coinbase.jwt": _token,
     "cosmos.signdoc": messages.cosmos,
@@ -64,6 +71,8 @@ WRITTEN_AGAIN: Mapping[str, Write] = {
     "hyperliquid.action": _json,
     "hyperliquid.transfer": _json,
     "intent": _json,
+    "intent.cose": _cbor,
+    "intent.jws": _token,
     "kraken.request": _form,
     "okx.request": _json_request,
     "solana.message": _solana,

@@ -1,0 +1,321 @@
+"""Intents in JWS and COSE: stock libraries verify them, the ways round are refused."""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import cbor2
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
+from joserfc import jws as jose
+from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
+from pycose.keys.ec2 import EC2Key
+from pycose.keys.okp import OKPKey as CoseOkpKey
+from pycose.keys.rsa import RSAKey as CoseRsaKey
+from pycose.keys.symmetric import SymmetricKey
+from pycose.messages.mac0message import Mac0Message
+from pycose.messages.sign1message import Sign1Message
+
+from policy.algorithms import Algorithm
+from policy.document import load
+from policy.engine import Unused, decide
+from policy.model import Ask
+from policy.payloads import FORMATS, cbor, decode, intent_cose, intent_jws
+from policy.reasons import Code
+from tests.policy.payloads.examples import (
+    KEY_VERSION,
+    OMNIBUS_TEXT,
+    cose,
+    facts,
+    intent,
+    jws,
+    refusal,
+)
+
+JWS, COSE = intent_jws.TAG, intent_cose.TAG
+SECRET = bytes(range(32))
+P256 = ec.generate_private_key(ec.SECP256R1())
+K256 = ec.generate_private_key(ec.SECP256K1())
+ED25519 = ed25519.Ed25519PrivateKey.generate()
+RSA = rsa.generate_private_key(65537, 2048)
+_PSS = padding.PSS(padding.MGF1(hashes.SHA256()), salt_length=32)
+
+
+def _fixed(der: bytes) -> bytes:
+    r, s = decode_dss_signature(der)
+    return r.to_bytes(32) + s.to_bytes(32)
+
+
+# Signatures in the form in which the HSM's pool gives them.
+SIGN: dict[Algorithm, Callable[[bytes], bytes]] = {
+    Algorithm.ECDSA_P256: lambda data: _fixed(P256.sign(data, ec.ECDSA(hashes.SHA256()))),
+    Algorithm.ECDSA_SECP256K1: lambda data: _fixed(K256.sign(data, ec.ECDSA(hashes.SHA256()))),
+    Algorithm.ED25519: ED25519.sign,
+    Algorithm.RSA_PKCS1_SHA256: lambda data: RSA.sign(data, padding.PKCS1v15(), hashes.SHA256()),
+    Algorithm.RSA_PSS_SHA256: lambda data: RSA.sign(data, _PSS, hashes.SHA256()),
+    Algorithm.HMAC_SHA256: lambda data: hmac.digest(SECRET, data, hashlib.sha256),
+    Algorithm.HMAC_SHA384: lambda data: hmac.digest(SECRET, data, hashlib.sha384),
+    Algorithm.HMAC_SHA512: lambda data: hmac.digest(SECRET, data, hashlib.sha512),
+}
+
+
+def _jose_key(algorithm: Algorithm) -> Any:
+    if algorithm.is_mac:
+        return OctKey.import_key(SECRET)
+    keys: dict[Algorithm, tuple[Any, Any]] = {
+        Algorithm.ECDSA_P256: (ECKey, P256),
+        Algorithm.ECDSA_SECP256K1: (ECKey, K256),
+        Algorithm.ED25519: (OKPKey, ED25519),
+    }
+    kind, key = keys.get(algorithm, (RSAKey, RSA))
+    return kind(key.public_key(), key.public_key())
+
+
+def _cose_key(algorithm: Algorithm) -> Any:
+    if algorithm.is_mac:
+        return SymmetricKey(SECRET)
+    if algorithm is Algorithm.ED25519:
+        return CoseOkpKey(crv="ED25519", x=ED25519.public_key().public_bytes_raw())
+    if algorithm is Algorithm.ECDSA_P256:
+        point = P256.public_key().public_numbers()
+        return EC2Key(crv="P_256", x=point.x.to_bytes(32), y=point.y.to_bytes(32))
+    numbers = RSA.public_key().public_numbers()
+    return CoseRsaKey(n=numbers.n.to_bytes(256), e=numbers.e.to_bytes(3))
+
+
+@pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
+@pytest.mark.parametrize("name", intent_jws.ALGORITHMS)
+def test_a_stock_library_verifies_the_jws(name: str) -> None:
+    """The compact serialisation verifies with joserfc, which reads the intent out of it."""
+    algorithm, payload = intent_jws.ALGORITHMS[name], jws(name)
+    message = decode(JWS, payload).message
+    token = intent_jws.assemble(payload, SIGN[algorithm](message))
+    found = jose.deserialize_compact(token, _jose_key(algorithm), algorithms=[name])
+    assert found.payload == intent()
+    assert found.headers()["kid"] == KEY_VERSION
+
+
+def test_every_algorithm_has_a_name() -> None:
+    """No algorithm of a key is without its names in both envelopes."""
+    assert set(intent_jws.ALGORITHMS.values()) == set(Algorithm)
+    assert intent_cose.NUMBERS.keys() == set(Algorithm)
+
+
+def _read(message: bytes) -> Any:
+    """Read a tagged message with pycose, which cannot take what cbor2 now gives for a tag."""
+    kind: Any = {0xD2: Sign1Message, 0xD1: Mac0Message}[message[0]]
+    return kind.from_cose_obj(cbor2.loads(message[1:]), allow_unknown_attributes=True)
+
+
+# pycose does not know secp256k1 (RFC 8812).
+@pytest.mark.parametrize("algorithm", set(Algorithm) - {Algorithm.ECDSA_SECP256K1})
+def test_a_stock_library_verifies_the_cose_message(algorithm: Algorithm) -> None:
+    """The message verifies with pycose, which reads the intent out of it."""
+    payload = cose(intent_cose.NUMBERS[algorithm])
+    message = decode(COSE, payload).message
+    found = _read(intent_cose.assemble(payload, SIGN[algorithm](message)))
+    found.key = _cose_key(algorithm)
+    assert found.verify_tag() if algorithm.is_mac else found.verify_signature()
+    assert found.payload == intent()
+
+
+def test_another_library_verifies_the_cose_message_of_secp256k1() -> None:
+    """The Sig_structure built from what cbor2 reads is what was signed."""
+    payload = cose(-47)
+    message = intent_cose.assemble(payload, SIGN[Algorithm.ECDSA_SECP256K1](payload))
+    protected, _, body, signature = cbor2.loads(message).value
+    r, s = (int.from_bytes(signature[at : at + 32]) for at in (0, 32))
+    structure = cbor2.dumps(["Signature1", protected, b"", body])
+    public = K256.public_key()
+    public.verify(encode_dss_signature(r, s), structure, ec.ECDSA(hashes.SHA256()))
+
+
+@pytest.mark.parametrize(
+    ("tag", "payload", "algorithm"),
+    [
+        (JWS, jws("ES256"), Algorithm.ECDSA_P256),
+        (COSE, cose(-257), Algorithm.RSA_PKCS1_SHA256),
+        (COSE, cose(6), Algorithm.HMAC_SHA384),
+    ],
+)
+def test_the_facts_are_the_intents(tag: str, payload: bytes, algorithm: Algorithm) -> None:
+    """An envelope means what its intent means, and says who signs it."""
+    bare = facts("intent", intent())
+    wrapped = replace(bare, action=f"{tag}.transfer", algorithm=algorithm, key_version=KEY_VERSION)
+    assert facts(tag, payload) == wrapped
+    assert decode(tag, payload).message == payload
+
+
+POLICY = """
+schema = 1
+[assets."USDC@eip155:1"]
+contract = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
+decimals = 6
+[keys.wd]
+algorithm = "ed25519"
+version = 3
+payloads = ["intent.jws", "intent.cose"]
+[[keys.wd.grants]]
+id = "jws"
+callers = ["spiffe://firm.example/bank"]
+action = "intent.jws.transfer"
+assets = ["USDC@eip155:1"]
+destinations = ["0x1111111111111111111111111111111111111111"]
+[[keys.wd.limits]]
+asset = "USDC@eip155:1"
+per_request = "1"
+windows = [{ span = "1h", total = "1" }]
+"""
+
+
+@pytest.mark.parametrize(
+    ("alg", "kid", "rules"),
+    [
+        ("EdDSA", "keys/wd/versions/3", []),
+        ("EdDSA", "keys/wd/versions/1", ["payload.key_version"]),
+        ("EdDSA", "keys/pay/versions/3", ["payload.key_version"]),
+        ("ES256", "keys/wd/versions/3", ["payload.algorithm"]),
+        ("HS256", "keys/pay/versions/1", ["payload.algorithm", "payload.key_version"]),
+    ],
+)
+def test_nothing_else_signs_what_names_its_signer(alg: str, kid: str, rules: list[str]) -> None:
+    """An envelope is signed by the key version and algorithm in its header, or not at all."""
+    ask = Ask("wd", JWS, "spiffe://firm.example/bank", facts(JWS, jws(alg, kid=kid)))
+    decision = decide(load(POLICY, FORMATS), ask, Unused(), 0)
+    assert [reason.rule for reason in decision.reasons] == rules
+    assert all(reason.code is Code.PAYLOAD_SIGNER for reason in decision.reasons)
+
+
+def _part(payload: bytes, at: int, new: bytes) -> bytes:
+    parts = payload.split(b".")
+    return b".".join((*parts[:at], new, *parts[at + 1 :]))
+
+
+HOSTILE_JWS = {
+    "empty": (b"", Code.PAYLOAD_MALFORMED),
+    "not ASCII": ("é".encode() + jws(), Code.PAYLOAD_MALFORMED),
+    "no point": (jws().replace(b".", b""), Code.PAYLOAD_MALFORMED),
+    "signed already": (jws() + b".c2ln", Code.PAYLOAD_MALFORMED),
+    "line feed after": (jws() + b"\n", Code.PAYLOAD_MALFORMED),
+    "padding": (jws() + b"=", Code.PAYLOAD_NOT_CANONICAL),
+    "other alphabet": (_part(jws(), 0, b"+/+/"), Code.PAYLOAD_NOT_CANONICAL),
+    "too long": (jws(body=b" " * 4096), Code.PAYLOAD_TOO_LARGE),
+    "alg none": (jws("none"), Code.PAYLOAD_MALFORMED),
+    "alg in lower case": (jws("es256"), Code.PAYLOAD_MALFORMED),
+    "unknown alg": (jws("ES512"), Code.PAYLOAD_MALFORMED),
+    "alg a number": (jws(alg=5), Code.PAYLOAD_MALFORMED),  # type: ignore[arg-type]
+    "alg a list": (jws(alg=[]), Code.PAYLOAD_MALFORMED),  # type: ignore[arg-type]
+    "no alg": (jws(alg=None), Code.PAYLOAD_MALFORMED),  # type: ignore[arg-type]
+    "no kid": (jws(kid=None), Code.PAYLOAD_MALFORMED),
+    "kid without version": (jws(kid="keys/wd"), Code.PAYLOAD_MALFORMED),
+    "kid with a line end": (jws(kid=KEY_VERSION + "\n"), Code.PAYLOAD_MALFORMED),
+    "kid a number": (jws(kid=1), Code.PAYLOAD_MALFORMED),
+    "no typ": (jws(typ=None), Code.PAYLOAD_MALFORMED),
+    "another typ": (jws(typ="JWT"), Code.PAYLOAD_MALFORMED),
+    "critical extension": (jws(crit=["b64"], b64=False), Code.PAYLOAD_MALFORMED),
+    "unencoded payload": (jws(b64=False), Code.PAYLOAD_MALFORMED),
+    "key by reference": (jws(jku="https://evil.example/keys"), Code.PAYLOAD_MALFORMED),
+    "key enclosed": (jws(jwk={}), Code.PAYLOAD_MALFORMED),
+    "compressed": (jws(zip="DEF"), Code.PAYLOAD_MALFORMED),
+    "spaces in the header": (
+        _part(jws(), 0, b"eyAiYWxnIjoiRWREU0EifQ"),
+        Code.PAYLOAD_NOT_CANONICAL,
+    ),
+    "header a list": (_part(jws(), 0, b"W10"), Code.PAYLOAD_MALFORMED),
+    "no intent": (jws(body=b""), Code.PAYLOAD_MALFORMED),
+    "intent with a fraction": (jws(body=b'{"amount":0.5}'), Code.PAYLOAD_MALFORMED),
+    "intent not canonical": (jws(body=b" " + intent()), Code.PAYLOAD_NOT_CANONICAL),
+    "another schema": (jws(body=intent(schema="other")), Code.PAYLOAD_UNSUPPORTED),
+    "intent with a wrong checksum": (
+        jws(body=intent(destination=OMNIBUS_TEXT[:-1] + "g")),
+        Code.PAYLOAD_NOT_CANONICAL,
+    ),
+}
+_BODY = cbor.string(intent())
+_ARRAY = b"\x84" + cbor.text("Signature1")
+_PROTECTED = cbor.string(b"\xa2\x01\x27\x04" + cbor.string(KEY_VERSION.encode()))
+HOSTILE_COSE = {
+    "empty": (b"", Code.PAYLOAD_UNSUPPORTED),
+    "cut short": (cose()[:-1], Code.PAYLOAD_MALFORMED),
+    "cut before the payload": (_ARRAY + _PROTECTED + b"\x40", Code.PAYLOAD_MALFORMED),
+    "trailing byte": (cose() + b"\0", Code.PAYLOAD_MALFORMED),
+    "too long": (cose(body=b" " * 4096), Code.PAYLOAD_TOO_LARGE),
+    "several signers": (cose(context="Signature"), Code.PAYLOAD_UNSUPPORTED),
+    "countersignature": (cose(context="CounterSignature"), Code.PAYLOAD_UNSUPPORTED),
+    "MAC in a signature": (cose(-8, context="MAC0"), Code.PAYLOAD_MALFORMED),
+    "signature in a MAC": (cose(5, context="Signature1"), Code.PAYLOAD_MALFORMED),
+    "array of five": (b"\x85" + cose()[1:], Code.PAYLOAD_UNSUPPORTED),
+    "array of no length": (b"\x9f" + cose()[1:] + b"\xff", Code.PAYLOAD_UNSUPPORTED),
+    "external data": (cose(external=b"x"), Code.PAYLOAD_MALFORMED),
+    "tagged": (b"\xd2" + cose(), Code.PAYLOAD_UNSUPPORTED),
+    "payload as text": (cose(payload=intent().decode()), Code.PAYLOAD_MALFORMED),
+    "payload detached": (cose(payload=None), Code.PAYLOAD_MALFORMED),
+    "payload of no length": (
+        _ARRAY + _PROTECTED + b"\x40\x5f" + _BODY + b"\xff",
+        Code.PAYLOAD_MALFORMED,
+    ),
+    "long length": (
+        _ARRAY + _PROTECTED + b"\x58\x00" + _BODY,
+        Code.PAYLOAD_NOT_CANONICAL,
+    ),
+    "length past the end": (_ARRAY + b"\x5b" + b"\xff" * 8, Code.PAYLOAD_MALFORMED),
+    "length cut short": (_ARRAY + b"\x5b\x01", Code.PAYLOAD_MALFORMED),
+    "reserved length": (_ARRAY + b"\x5c", Code.PAYLOAD_MALFORMED),
+    "no header": (cose(protected=b""), Code.PAYLOAD_MALFORMED),
+    "empty header": (cose(protected=b"\xa0"), Code.PAYLOAD_MALFORMED),
+    "unknown algorithm": (cose(-35), Code.PAYLOAD_MALFORMED),
+    "truncated MAC": (cose(4), Code.PAYLOAD_MALFORMED),
+    "critical label": (
+        cose(protected=b"\xa3\x01\x27\x02\x81\x01\x04" + cbor.string(KEY_VERSION.encode())),
+        Code.PAYLOAD_MALFORMED,
+    ),
+    "label twice": (cose(protected=b"\xa2\x01\x27\x01\x27"), Code.PAYLOAD_MALFORMED),
+    "labels in another order": (
+        cose(protected=b"\xa2\x04" + cbor.string(KEY_VERSION.encode()) + b"\x01\x27"),
+        Code.PAYLOAD_MALFORMED,
+    ),
+    "algorithm in two bytes": (
+        cose(protected=b"\xa2\x01\x38\x07\x04" + cbor.string(KEY_VERSION.encode())),
+        Code.PAYLOAD_MALFORMED,
+    ),
+    "kid as text": (cose(protected=b"\xa2\x01\x27\x04\x61a"), Code.PAYLOAD_MALFORMED),
+    "another kid": (
+        cose(protected=b"\xa2\x01\x27\x04" + cbor.string(b"11")),
+        Code.PAYLOAD_MALFORMED,
+    ),
+    "kid in another script": (
+        cose(protected=b"\xa2\x01\x27\x04" + cbor.string("keys/wд/versions/1".encode())),
+        Code.PAYLOAD_MALFORMED,
+    ),
+    "something behind the kid": (
+        cose(protected=b"\xa2\x01\x27\x04" + cbor.string(KEY_VERSION.encode()) + b"\0"),
+        Code.PAYLOAD_MALFORMED,
+    ),
+    "no intent": (cose(body=b""), Code.PAYLOAD_MALFORMED),
+    "intent not canonical": (cose(body=intent() + b"\n"), Code.PAYLOAD_NOT_CANONICAL),
+    "intent expired in text": (cose(body=intent(expiry="1")), Code.PAYLOAD_MALFORMED),
+}
+HOSTILE = {
+    **{f"{JWS} {name}": (JWS, *case) for name, case in HOSTILE_JWS.items()},
+    **{f"{COSE} {name}": (COSE, *case) for name, case in HOSTILE_COSE.items()},
+}
+
+
+@pytest.mark.parametrize(("tag", "payload", "code"), HOSTILE.values(), ids=HOSTILE)
+def test_ways_round_are_refused(tag: str, payload: bytes, code: Code) -> None:
+    """Each way round has its reason."""
+    assert refusal(tag, payload).code is code
+
+
+@pytest.mark.parametrize("size", [0, 23, 24, 255, 256, 65_535, 65_536])
+def test_lengths_take_the_fewest_bytes(size: int) -> None:
+    """A string of any length is read back, and no longer head is taken."""
+    data = bytes(size)
+    assert cbor.read_string(cbor.string(data), 0, "here") == (data, len(cbor.string(data)))
