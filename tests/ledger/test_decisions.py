@@ -5,6 +5,7 @@ from hashlib import sha256
 
 import pytest
 
+from policy.algorithms import Algorithm
 from policy.model import Decoded, Facts, Role, Side, Transfer
 from policy.reasons import Code, PayloadError
 from signer.approval import ApprovalInvalidError
@@ -92,6 +93,8 @@ def test_every_fact_is_recorded(ledger: Ledger) -> None:
         price="9.5",
         timestamp=2**60,
         session=True,
+        algorithm=Algorithm.ED25519,
+        key_version="keys/pay/versions/1",
     )
     one(ledger, replace(pay(), decoded=Decoded(facts, b"message")))
     record = last(ledger)["facts"]
