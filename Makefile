@@ -30,6 +30,7 @@ lint: $(INSTALLED) ## ruff, mypy, import-linter, generated code
 	mypy
 	lint-imports
 	$(BIN)/python -m deploy.dev.protos --check
+	$(BIN)/python -m deploy.dev.refusals --check
 
 .PHONY: unit
 unit: $(INSTALLED) ## All tests with the coverage gates
@@ -64,6 +65,10 @@ loadtest: $(INSTALLED) ## Load-test a signer of its own: make loadtest PROFILE=m
 .PHONY: proto
 proto: $(INSTALLED) ## Generate signer/v1 from proto/
 	$(BIN)/python -m deploy.dev.protos
+
+.PHONY: refusals
+refusals: $(INSTALLED) ## Write the table of refusals in deploy/docs from the code
+	$(BIN)/python -m deploy.dev.refusals
 
 .PHONY: lock
 lock: ## Resolve the locked versions again

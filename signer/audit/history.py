@@ -44,7 +44,7 @@ def event(body: bytes) -> Event | None:
     try:
         entry = _decode(body)
         return _event(entry)
-    except (msgspec.MsgspecError, ValueError, TypeError) as error:
+    except (msgspec.MsgspecError, ValueError, KeyError) as error:
         raise HistoryError(f"{body[:60].decode(errors='replace')}…: {error}") from None
 
 
@@ -72,7 +72,7 @@ def _event(entry: Record) -> Event | None:
 def _asked(entry: Record, stored: record.Facts) -> Asked:
     caller, payload = _needed(entry.caller), _needed(entry.payload)
     named = _needed(_KEY_VERSION.fullmatch(entry.key_version or ""))
-    reasons = tuple(Reason(Code(item.code), item.rule, item.detail) for item in entry.reasons)
+    reasons = tuple(Reason(Code[item.code], item.rule, item.detail) for item in entry.reasons)
     address = networks.host(caller.address)
     ask = Ask(named["key"], payload.format, caller.san, facts(stored), address)
     return Asked(

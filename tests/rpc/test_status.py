@@ -1,9 +1,13 @@
 """What a caller is told of an error."""
 
+import re
+from pathlib import Path
+
 import grpc
 import pytest
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
+from deploy.dev import refusals
 from policy.reasons import Code as PolicyCode
 from policy.reasons import Reason
 from signer import errors
@@ -65,3 +69,30 @@ def test_what_may_be_tried_again_carries_a_hint(error: errors.SigngateError, cod
     assert status.code == code
     assert status.details[1].Unpack(hint)
     assert hint.retry_delay.nanos > 0
+
+
+def test_the_published_table_is_that_of_the_code() -> None:
+    """Each code is there once with its status, and the page is what the generator writes."""
+    text = refusals.PAGE.read_text(encoding="utf-8")
+    assert text == refusals.page()
+    rows = re.findall(
+        r"^\| `([A-Z_]+)` \| `([A-Z_]+)` \| [^|]+\. \| [^|]+\. \|$", text, re.MULTILINE
+    )
+    assert rows == [(str(code), code_pb2.Code.Name(number)) for code, number in listed()]
+
+
+def listed() -> list[tuple[str, int]]:
+    """Return codes and statuses in the order of the code."""
+    return [(code, STATUS[code]) for code in (*PolicyCode, *errors.Code)]
+
+
+def test_a_page_that_differs_is_refused(tmp_path: Path) -> None:
+    """The check ends with what is to be done, whether the page is missing or old."""
+    path = tmp_path / "refusals.md"
+    with pytest.raises(SystemExit, match="run `make refusals`"):
+        refusals.main(["--check"], path)
+    refusals.main([], path)
+    refusals.main(["--check"], path)
+    path.write_text(refusals.page().replace("FROZEN", "COLD"), encoding="utf-8")
+    with pytest.raises(SystemExit, match="run `make refusals`"):
+        refusals.main(["--check"], path)
