@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from policy import model, networks
+from policy.algorithms import Algorithm
 from policy.freezes import Freeze
 from policy.model import Ask, Role, Side
 from policy.reasons import Code, Reason
@@ -124,6 +125,8 @@ def facts(stored: record.Facts) -> model.Facts:
         price=stored.price,
         timestamp=_optional(_integer, stored.timestamp),
         session=stored.session,
+        algorithm=_optional(Algorithm, stored.algorithm),
+        key_version=stored.key_version,
     )
 
 
