@@ -26,3 +26,4 @@ class Digest(StrEnum):
 
     NATIVE = "native"  # the hash that the algorithm's name fixes
     KECCAK256 = "keccak256"  # Ethereum; secp256k1 keys only
+    SHA256D = "sha256d"  # Bitcoin, SHA-256 twice; secp256k1 keys only

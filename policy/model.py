@@ -80,11 +80,16 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Facts, and the exact bytes that a signature over this payload covers."""
+    """Facts, and the exact bytes that a signature over this payload covers.
+
+    A payload that takes several signatures has the other messages in ``further``, in
+    order. They are decided, charged and signed together, or not at all.
+    """
 
     facts: Facts
     message: bytes
     digest: Digest = Digest.NATIVE
+    further: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ class ApprovalInvalidError(Exception):
 class Approval:
     """Permission to sign exactly ``message`` with exactly one key version, once.
 
+    Where a payload takes several signatures, ``further`` are the other messages.
+
     ``subject`` names what was approved: the caller and request id of a
     request, or the tree size of a checkpoint. ``decision`` is the index of the
     audit record that approved it, so that an outcome finds its own attempt.
@@ -29,6 +31,7 @@ class Approval:
     message: bytes
     digest: Digest = Digest.NATIVE
     decision: int = 0
+    further: tuple[bytes, ...] = ()
 
     @property
     def key_version(self) -> str:

@@ -40,7 +40,8 @@ class SignRequest:
 class Signed:
     """A signature that may be released, and the decision behind it.
 
-    ``signature`` is r || s for ECDSA, the plain octets for everything else.
+    ``signature`` is r || s for ECDSA, the plain octets for everything else; of a
+    payload with several messages it is all of them, one after the other.
     """
 
     key_version: str

@@ -44,6 +44,10 @@ def _as_is(data: bytes) -> bytes:
     return data
 
 
+def _sha256d(message: bytes) -> bytes:
+    return sha256(sha256(message))
+
+
 def _digest_info(message: bytes) -> bytes:
     return _SHA256_DIGEST_INFO + sha256(message)
 
@@ -100,7 +104,7 @@ SCHEMES: Final[Mapping[Algorithm, Scheme]] = {
     Algorithm.ECDSA_P256: Scheme(Mechanism.ECDSA, {Digest.NATIVE: sha256}, input_size=_DIGEST_SIZE),
     Algorithm.ECDSA_SECP256K1: Scheme(
         Mechanism.ECDSA,
-        {Digest.NATIVE: sha256, Digest.KECCAK256: keccak256},
+        {Digest.NATIVE: sha256, Digest.KECCAK256: keccak256, Digest.SHA256D: _sha256d},
         input_size=_DIGEST_SIZE,
         normalise=low_s,
     ),

@@ -14,13 +14,14 @@ from typing import Final
 
 from pkcs11.exceptions import PKCS11Error
 
-from policy.algorithms import Algorithm
+from policy.algorithms import Algorithm, Digest
 from signer.approval import Approval
 from signer.errors import (
     ConfigError,
     HsmError,
     HsmRefusedError,
     HsmUnavailableError,
+    OutcomeUnknownError,
     SignatureInvalidError,
 )
 from signer.hsm.catalogue import Entry
@@ -89,7 +90,8 @@ class Pool:
 
         Returns:
             r || s for ECDSA (64 bytes, low-S on secp256k1), the plain octets for
-            everything else.
+            everything else; one signature after the other where several messages
+            were approved.
 
         Raises:
             ApprovalInvalidError: forged, or used before.
@@ -101,7 +103,25 @@ class Pool:
         """
         self._redeem(approval)
         way = self._way(approval)
-        data = way.scheme.token_input(approval.message, approval.digest)
+        signature = self._signature(way, approval.message, approval.digest, deadline)
+        if approval.further:
+            return signature + self._rest(way, approval, deadline)
+        return signature
+
+    def _rest(self, way: Way, approval: Approval, deadline: float) -> bytes:
+        try:
+            return b"".join(
+                self._signature(way, message, approval.digest, deadline)
+                for message in approval.further
+            )
+        except HsmError as error:
+            # One signature exists, so that nothing is certain any more.
+            if error.certain:
+                raise OutcomeUnknownError(f"after another signature: {error}") from error
+            raise
+
+    def _signature(self, way: Way, message: bytes, digest: Digest, deadline: float) -> bytes:
+        data = way.scheme.token_input(message, digest)
         way.scheme.check_input(data)
         now = time.monotonic()
         if now >= deadline:
@@ -109,7 +129,7 @@ class Pool:
         job = Job(way, data, deadline, now)
         self._desk.submit(job)
         signature = way.scheme.normalise(self._answer(job))
-        if not way.verify(approval.message, approval.digest, signature):
+        if not way.verify(message, digest, signature):
             job.condemn()
             raise SignatureInvalidError(
                 f"{way.name}: the token gave a signature that does not verify"

@@ -150,6 +150,7 @@ def _approve(
         message=permit.decoded.message,
         digest=permit.decoded.digest,
         decision=index,
+        further=permit.decoded.further,
     )
     tx.approvals.append(approval)
     return approval

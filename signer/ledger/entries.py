@@ -3,7 +3,7 @@
 from hashlib import sha256
 from typing import Any
 
-from policy.model import Decision, Facts, LimitState
+from policy.model import Decision, Decoded, Facts, LimitState
 from policy.reasons import PayloadError
 from signer.audit import record
 from signer.ledger.transaction import Transaction
@@ -40,8 +40,13 @@ def judged(tx: Transaction, request: SignRequest, decision: Decision) -> dict[st
             members["key_version"] = key_version(key.name, key.version)
     if not isinstance(request.decoded, PayloadError):
         members["facts"] = recorded(request.decoded.facts)
-        members["message_sha256"] = sha256(request.decoded.message).hexdigest()
+        members["message_sha256"] = _message_hash(request.decoded)
     return members
+
+
+def _message_hash(decoded: Decoded) -> str:
+    """Return the SHA-256 of everything that is signed, one message after the other."""
+    return sha256(b"".join((decoded.message, *decoded.further))).hexdigest()
 
 
 def settled(outcome: Outcome) -> dict[str, Any]:

@@ -246,3 +246,14 @@ def test_a_record_says_what_a_window_sums_over(bench: Bench) -> None:
     granted(ledger, pay(1))
     counts = [limit.get("counts") for limit in last(ledger)["limits"]]
     assert sorted(counts, key=str) == [None, f"pay caller {ALICE.san}"]
+
+
+def test_all_messages_are_under_one_decision(ledger: Ledger) -> None:
+    """A payload with several messages is one charge, one approval over all, one record."""
+    request = pay(60)
+    assert isinstance(request.decoded, Decoded)
+    decoded = replace(request.decoded, message=b"a", further=(b"b", b"c"))
+    approval = granted(ledger, replace(request, decoded=decoded)).approval
+    assert (approval.message, approval.further) == (b"a", (b"b", b"c"))
+    assert last(ledger)["message_sha256"] == sha256(b"abc").hexdigest()
+    assert spent(ledger) == 60
