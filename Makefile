@@ -62,6 +62,10 @@ loadtest: $(INSTALLED) ## Load-test a signer of its own: make loadtest PROFILE=m
 	$(BIN)/python -m loadtest run loadtest/profiles/$(PROFILE).toml \
 	  --serve .dev/loadtest --slo loadtest/slo/release.toml --out build/loadtest
 
+.PHONY: bench
+bench: $(INSTALLED) ## Cost beside the token, as ratios: make bench, make bench ARGS=--quick
+	$(BIN)/python -m loadtest.bench $(ARGS)
+
 .PHONY: proto
 proto: $(INSTALLED) ## Generate signer/v1 from proto/
 	$(BIN)/python -m deploy.dev.protos

@@ -158,7 +158,7 @@ def summarise(
         description=profile.description,
         target=target,
         profile=profile.model_dump(mode="json", by_alias=True),
-        host=_host(),
+        host=host(),
         seconds=sum(end - start for start, end in spans),
         overrun_seconds=max(max(part.last_end for part in parts) - spans[-1][1], 0.0),
         total=_together(calls),
@@ -258,7 +258,8 @@ def _invalid(profile: Profile, lag: Histogram) -> list[str]:
     return [f"the generator sent late: {found}; more workers, a lower rate, or another machine"]
 
 
-def _host() -> dict[str, str]:
+def host() -> dict[str, str]:
+    """Return what a figure depends on beside the code: the machine and its software."""
     return {
         "cpus": str(os.cpu_count()),
         "processor": _processor(),

@@ -34,7 +34,7 @@ class Target:
         Raises:
             LoadtestError: a file is missing, or nobody answers in time.
         """
-        channel = grpc.secure_channel(self.address, self._credentials(client), OPTIONS)
+        channel = grpc.secure_channel(self.address, self.credentials(client), OPTIONS)
         try:
             grpc.channel_ready_future(channel).result(timeout=seconds)
         except grpc.FutureTimeoutError:
@@ -44,7 +44,12 @@ class Target:
             ) from None
         return channel
 
-    def _credentials(self, client: str) -> grpc.ChannelCredentials:
+    def credentials(self, client: str) -> grpc.ChannelCredentials:
+        """Return the credentials of ``client``.
+
+        Raises:
+            LoadtestError: a file is missing.
+        """
         try:
             return grpc.ssl_channel_credentials(
                 (self.certificates / "ca.crt").read_bytes(),

@@ -31,18 +31,22 @@ def serve(
     *,
     config: ConfigOption = DEFAULT_CONFIG,
     workers: Annotated[
-        int, typer.Option(min=1, max=64, help="Signing processes; 1 is one plain process.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1, max=64, help="Signing processes, a core each; without it one does everything."
+        ),
+    ] = None,
 ) -> None:
     """Run the signing service until SIGTERM, then drain and stop.
 
-    With several workers SIGHUP replaces one process after the other.
+    With workers the control port has a process of its own, and SIGHUP replaces one
+    process after the other.
     """
     # Loads the transport and the HSM library, which no other command needs.
     from signer import app as service  # noqa: PLC0415
     from signer import supervisor  # noqa: PLC0415
 
-    if workers == 1:
+    if workers is None:
         service.run(config)
     else:
         supervisor.run(config, workers)

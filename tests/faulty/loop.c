@@ -1,9 +1,11 @@
-/* How many ECDSA signatures a second a plain C loop gets from a PKCS#11 module.
+/* How many signatures a second a plain C loop gets from a PKCS#11 module.
  *
- * loop MODULE TOKEN PIN_FILE KEY_LABEL THREADS SECONDS
+ * loop MODULE TOKEN PIN_FILE KEY_LABEL THREADS SECONDS [MECHANISM LENGTH [PARAMETER ...]]
  *
- * Each thread has a session of its own and does C_SignInit and C_Sign over 32 bytes that stay
- * the same. Prints the number of signatures a second; any other answer than CKR_OK ends it.
+ * Each thread has a session of its own and does C_SignInit and C_Sign over LENGTH bytes that
+ * stay the same. MECHANISM is a number and the parameters are the fields of a struct of
+ * CK_ULONGs; without them it is ECDSA over 32 bytes. Prints the number of signatures a
+ * second; any other answer than CKR_OK ends it.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -17,10 +19,14 @@
 
 #include "pkcs11.h"
 
-enum { MAX_THREADS = 1024, MAX_TOKENS = 64, MAX_PIN = 256, LABEL = 32, DIGEST = 32, ROOM = 256 };
+enum { MAX_THREADS = 1024, MAX_TOKENS = 64, MAX_PIN = 256, LABEL = 32, ROOM = 1024 };
+enum { GIVEN = 7, MAX_PARAMETERS = 8 };
 
 static CK_FUNCTION_LIST *module;
 static CK_OBJECT_HANDLE key;
+static CK_ULONG parameters[MAX_PARAMETERS];
+static CK_MECHANISM mechanism = {CKM_ECDSA, NULL, 0};
+static CK_ULONG length = 32;
 static atomic_bool stop;
 
 static void die(const char *what, CK_RV rv)
@@ -97,13 +103,12 @@ static CK_OBJECT_HANDLE key_of(CK_SESSION_HANDLE session, char *label)
 static void *run(void *argument)
 {
     CK_SESSION_HANDLE session = (CK_SESSION_HANDLE)argument;
-    CK_MECHANISM ecdsa = {CKM_ECDSA, NULL, 0};
-    CK_BYTE digest[DIGEST] = {1}, signature[ROOM];
+    CK_BYTE data[ROOM] = {1}, signature[ROOM];
     CK_ULONG count = 0;
     for (; !stop; count++) {
         CK_ULONG room = sizeof signature;
-        check("C_SignInit", module->C_SignInit(session, &ecdsa, key));
-        check("C_Sign", module->C_Sign(session, digest, sizeof digest, signature, &room));
+        check("C_SignInit", module->C_SignInit(session, &mechanism, key));
+        check("C_Sign", module->C_Sign(session, data, length, signature, &room));
     }
     return (void *)count;
 }
@@ -134,11 +139,29 @@ static double rate(const CK_SESSION_HANDLE *sessions, long threads, double durat
     return (double)total / (seconds() - begin);
 }
 
+static bool choose(int count, char **arguments)
+{
+    if (count == 0)
+        return true;
+    if (count < 2 || count > 2 + MAX_PARAMETERS)
+        return false;
+    mechanism.mechanism = strtoul(arguments[0], NULL, 10);
+    length = strtoul(arguments[1], NULL, 10);
+    for (int i = 2; i < count; i++)
+        parameters[i - 2] = strtoul(arguments[i], NULL, 10);
+    if (count > 2) {
+        mechanism.parameter = parameters;
+        mechanism.length = (CK_ULONG)(count - 2) * sizeof *parameters;
+    }
+    return length >= 1 && length <= ROOM;
+}
+
 int main(int count, char **arguments)
 {
-    long threads = count == 7 ? strtol(arguments[5], NULL, 10) : 0;
-    if (threads < 1 || threads > MAX_THREADS) {
-        fprintf(stderr, "usage: loop MODULE TOKEN PIN_FILE KEY_LABEL THREADS SECONDS\n");
+    long threads = count >= GIVEN ? strtol(arguments[5], NULL, 10) : 0;
+    if (threads < 1 || threads > MAX_THREADS || !choose(count - GIVEN, arguments + GIVEN)) {
+        fprintf(stderr, "usage: loop MODULE TOKEN PIN_FILE KEY_LABEL THREADS SECONDS"
+                        " [MECHANISM LENGTH [PARAMETER ...]]\n");
         return 2;
     }
     load(arguments[1]);

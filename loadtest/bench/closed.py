@@ -1,0 +1,133 @@
+"""A closed loop of calls, for a server's cost at saturation: not for latencies under load.
+
+So many payloads are always under way that the server never waits for work. Open
+loops, which do not omit a stall, are ``loadtest run``'s.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+import grpc
+
+from loadtest.bench.messages import STREAMS, Load, Messages
+from loadtest.errors import LoadtestError
+from loadtest.sending import STREAM, UNARY
+from loadtest.target import OPTIONS
+
+
+class Client:
+    """Runs one load after the other, each over new connections; lives in its own process."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._run: _Run | None = None
+
+    def __call__(self, order: str, *arguments: Any) -> Any:
+        """``open`` with a load, then ``count`` with seconds any number of times.
+
+        At last ``shut``, which verifies, or ``drop`` after an error.
+        """
+        orders: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
+            "open": self._open,
+            "count": self._count,
+            "shut": self._shut,
+            "drop": self._drop,
+        }
+        return self._loop.run_until_complete(orders[order](*arguments))
+
+    async def _open(self, load: Load) -> None:
+        os.sched_setaffinity(0, {load.cpu} if load.cpu is not None else range(os.cpu_count() or 1))
+        self._run = await _Run.start(load)
+
+    async def _count(self, seconds: float) -> tuple[int, float]:
+        return await self._running.count(seconds)
+
+    async def _shut(self) -> None:
+        run = self._running
+        await self._drop()
+        run.messages.verify()
+
+    async def _drop(self) -> None:
+        await self._running.stop()
+        self._run = None
+
+    @property
+    def _running(self) -> "_Run":
+        if self._run is None:
+            raise LoadtestError("no load is open")
+        return self._run
+
+
+class _Run:
+    def __init__(self, load: Load, channels: list[grpc.aio.Channel]) -> None:
+        self._load = load
+        self._channels = channels
+        self.messages = Messages(load)
+        self._done = 0
+        self._tasks = [
+            asyncio.ensure_future(self._work(channels[number % len(channels)]))
+            for number in range(load.calls)
+        ]
+
+    @classmethod
+    async def start(cls, load: Load) -> "_Run":
+        credentials = load.target.credentials(load.client)
+        channels = [
+            grpc.aio.secure_channel(load.target.address, credentials, OPTIONS)
+            for _ in range(load.connections)
+        ]
+        await asyncio.gather(*(channel.channel_ready() for channel in channels))
+        return cls(load, channels)
+
+    async def count(self, seconds: float) -> tuple[int, float]:
+        """Return how many payloads were answered in so many seconds, or until there is one."""
+        before, began = self._done, time.perf_counter()
+        while self._done == before:
+            ended, _ = await asyncio.wait(
+                self._tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in ended:
+                task.result()
+        return self._done - before, time.perf_counter() - began
+
+    async def stop(self) -> None:
+        """End the calls."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(channel.close() for channel in self._channels))
+
+    async def _work(self, channel: grpc.aio.Channel) -> None:
+        try:
+            await (self._stream if self._load.method in STREAMS else self._call)(channel)
+        except grpc.aio.AioRpcError as error:
+            message = f"{self._load.method}: {error.code().name}: {error.details()}"
+            raise LoadtestError(message) from None
+
+    async def _call(self, channel: grpc.aio.Channel) -> None:
+        call: Any = channel.unary_unary(self._path)
+        for wire in self.messages.wires:
+            answer = await call(wire)
+            self._done += self.messages.check(answer)
+
+    async def _stream(self, channel: grpc.aio.Channel) -> None:
+        window = asyncio.Semaphore(self._load.batch)
+
+        async def requests() -> AsyncIterator[bytes]:
+            for wire in self.messages.wires:
+                await window.acquire()
+                yield wire
+
+        call: Any = channel.stream_stream(self._path)
+        async for answer in call(requests()):
+            window.release()
+            self._done += self.messages.check(answer)
+
+    @property
+    def _path(self) -> str:
+        if self._load.size:
+            return f"/{self._load.method}/{self._load.size}"
+        return UNARY.get(self._load.method, STREAM)
