@@ -21,14 +21,16 @@ from signer.hsm import Limits, Pool, Token, open_token
 from signer.keyring import Keyring
 from signer.ledger import Ledger, Settings
 from signer.pin import provider
+from signer.policies import Policies, unserved
 from signer.rpc.audit_service import AuditService
 from signer.rpc.peer import only
+from signer.rpc.policy_service import PolicyService
 from signer.rpc.server import Server
 from signer.rpc.signing_service import SigningService
 from signer.rpc.tls import credentials
 from signer.signing import Signing
 from signer.stopping import Monitor, Report, Stop
-from signer.v1 import audit_service_pb2_grpc, signing_service_pb2_grpc
+from signer.v1 import audit_service_pb2_grpc, policy_service_pb2_grpc, signing_service_pb2_grpc
 
 CONTROL_THREADS = 16
 ROLES = ("control", "signing")
@@ -126,6 +128,11 @@ class ControlPort:
         self._server = Server(CONTROL_THREADS, MESSAGE_BYTES, shared=shared)
         audit_service_pb2_grpc.add_AuditServiceServicer_to_server(self._service, self._server.grpc)
         self._server.name_service("signer.v1.AuditService")
+        policies = Policies(core.ledger.lifecycle, core.pool.serves)
+        policy_service_pb2_grpc.add_PolicyServiceServicer_to_server(
+            PolicyService(policies, allowed), self._server.grpc
+        )
+        self._server.name_service("signer.v1.PolicyService")
         self._server.reflect(allowed)
         self.address = self._server.bind(config.control.listen, credentials(config.tls))
         # Officers must be able to act while no token is there.
@@ -279,13 +286,9 @@ def _publisher(config: Config, ledger: Ledger, pool: Pool) -> Publisher:
 
 def _check_keys(policy: Policy | None, pool: Pool, config: Config) -> None:
     """Refuse to start when the token can't serve a key that the policy or the log names."""
-    wanted = {(config.audit.key, config.audit.version): Algorithm.ED25519}
-    for key in policy.keys.values() if policy else ():
-        wanted[key.name, key.version] = key.algorithm
-    missing = [
-        f"keys/{name}/versions/{version} ({algorithm})"
-        for (name, version), algorithm in sorted(wanted.items())
-        if not pool.serves(name, version, algorithm)
-    ]
+    audit = config.audit
+    missing = unserved(policy, pool.serves) if policy else []
+    if not pool.serves(audit.key, audit.version, Algorithm.ED25519):
+        missing.append(f"keys/{audit.key}/versions/{audit.version} ({Algorithm.ED25519})")
     if missing:
         raise ConfigError(f"token {config.hsm.token!r} can't sign with {', '.join(missing)}")

@@ -78,6 +78,11 @@ class Code(Explained):
         "Another version is in force than the one the proposal would replace.",
         "Look at the new difference and propose again.",
     )
+    PROPOSAL_MISMATCH = (
+        "PROPOSAL_MISMATCH",
+        "The approval names another document than the proposal's.",
+        "Read the proposal again, and approve what was read.",
+    )
     QUORUM_REQUIRED = (
         "QUORUM_REQUIRED",
         "Approvals are missing, or the waiting time is not over.",
@@ -214,6 +219,12 @@ class ProposalStaleError(SigngateError):
     """The version that a proposal would replace is not the one in force."""
 
     code = Code.PROPOSAL_STALE
+
+
+class ProposalMismatchError(SigngateError):
+    """An approval names another document than the proposal's."""
+
+    code = Code.PROPOSAL_MISMATCH
 
 
 class QuorumRequiredError(SigngateError):

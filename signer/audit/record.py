@@ -112,13 +112,29 @@ class Limit(Struct, frozen=True, omit_defaults=True):
     counts: str | None = None
 
 
+class Proposal(Struct, frozen=True, omit_defaults=True):
+    """What officers are asked to agree to: a document against the version it replaces.
+
+    ``kind`` is policy, root or unfreeze; ``direction`` is looser where a quorum must
+    agree, tighter where one officer suffices.
+    """
+
+    number: int
+    kind: str
+    base: int
+    sha256: str
+    author: str
+    direction: str
+
+
 class Record(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One entry.
 
     ``index`` is its place in the log, from 0; ``time`` is RFC 3339 in UTC to the
     millisecond. ``event`` is one of ``log.opened``, ``sign.decision``,
     ``sign.outcome``, ``validate``, ``policy.activated``, ``root.activated``,
-    ``freeze``, ``unfreeze``.
+    ``freeze``, ``unfreeze``, ``proposal.made``, ``proposal.approved``,
+    ``proposal.rejected``, ``proposal.activated``.
     ``decision`` is the index of the decision that an outcome or a replay belongs
     to. ``truncated`` marks an entry whose longest texts and lists were cut.
     """
@@ -148,6 +164,7 @@ class Record(Struct, frozen=True, omit_defaults=True, kw_only=True):
     name: str | None = None
     truncated: bool = False
     root: Policy | None = None
+    proposal: Proposal | None = None
 
 
 _encode = msgspec.json.Encoder().encode

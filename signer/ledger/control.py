@@ -1,6 +1,7 @@
 """Policies and freezes: what security officers change, within a transaction."""
 
 from hashlib import sha256
+from typing import Any
 
 from policy.freezes import Freeze
 from signer.audit import record
@@ -13,8 +14,11 @@ def opened(tx: Transaction) -> None:
     tx.append(event="log.opened", outcome="ok", policy=tx.policy and tx.policy.named)
 
 
-def activate(tx: Transaction, text: str, by: str) -> int:
-    """Put a document in force; the one that is in force already stays the same version."""
+def activate(tx: Transaction, text: str, by: str, **members: Any) -> int:
+    """Put a document in force; the one that is in force already stays the same version.
+
+    ``members`` are added to the record.
+    """
     digest = sha256(text.encode()).hexdigest()
     if tx.policy is not None and tx.policy.named.sha256 == digest:
         return tx.policy.version
@@ -23,7 +27,8 @@ def activate(tx: Transaction, text: str, by: str) -> int:
     tx.store.drop_expired(tx.now_ms)
     tx.state = tx.state._replace(policy_version=version)
     tx.load_control()
-    tx.append(event="policy.activated", outcome="ok", policy=tx.policy and tx.policy.named, by=by)
+    named = record.Policy(version, digest)
+    tx.append(event="policy.activated", outcome="ok", policy=named, by=by, **members)
     return version
 
 
@@ -32,7 +37,7 @@ def bootstrap(tx: Transaction, text: str, by: str) -> int:
     return activate(tx, text, by) if tx.policy is None else tx.policy.version
 
 
-def activate_root(tx: Transaction, text: str, by: str) -> int:
+def activate_root(tx: Transaction, text: str, by: str, **members: Any) -> int:
     """Put a root document in force; the one that is in force already stays the same version."""
     digest = sha256(text.encode()).hexdigest()
     if tx.root is not None and tx.state.root_version and tx.root.sha256 == digest:
@@ -41,7 +46,8 @@ def activate_root(tx: Transaction, text: str, by: str) -> int:
     tx.store.documents.add(Kind.ROOT, DocumentRow(version, digest, text, tx.now_ms))
     tx.state = tx.state._replace(root_version=version)
     tx.load_control()
-    tx.append(event="root.activated", outcome="ok", root=record.Policy(version, digest), by=by)
+    named = record.Policy(version, digest)
+    tx.append(event="root.activated", outcome="ok", root=named, by=by, **members)
     return version
 
 

@@ -68,9 +68,11 @@ class Proposals:
         where = "kind = ? AND base = ? AND sha256 = ? ORDER BY number DESC LIMIT 1"
         return next(iter(self._read(where, kind, base, sha256)), None)
 
-    def before(self, number: int, limit: int) -> list[Proposal]:
-        """Read at most ``limit`` proposals with lower numbers, newest first."""
-        return self._read("number < ? ORDER BY number DESC LIMIT ?", number, limit)
+    def before(self, number: int, limit: int, kinds: Sequence[Kind]) -> list[Proposal]:
+        """Read at most ``limit`` proposals of some kinds with lower numbers, newest first."""
+        marks = ", ".join("?" * len(kinds))
+        where = f"number < ? AND kind IN ({marks}) ORDER BY number DESC LIMIT ?"
+        return self._read(where, number, *kinds, limit)
 
     def end(self, number: int, progress: Progress) -> None:
         """Note how an open proposal ended."""

@@ -1,7 +1,6 @@
 """The ledger as the rest of the service sees it."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,13 +11,14 @@ from policy.algorithms import Algorithm
 from policy.rules import Policy
 from signer.approval import Approval, Mint
 from signer.audit.note import Checkpoint
-from signer.errors import LedgerUnavailableError
 from signer.ledger import control
+from signer.ledger.compiling import Compiler, LoadPolicy
 from signer.ledger.deciding import decide
-from signer.ledger.memory import Compiled, LoadPolicy, Memory
-from signer.ledger.rows import FreezeRow
+from signer.ledger.lifecycle import Lifecycle
+from signer.ledger.memory import Memory, document
+from signer.ledger.rows import FreezeRow, Kind
 from signer.ledger.sqlite import SqliteReader, SqliteStore
-from signer.ledger.store import Reader, StoreError
+from signer.ledger.store import Reader, reading
 from signer.ledger.transaction import Transaction, tree
 from signer.ledger.watch import Watch
 from signer.ledger.writer import Writer, WriterSettings
@@ -72,14 +72,15 @@ class Ledger:
         """
         self._settings = settings
         self._mint = mint
-        self._load = load_policy
+        self._compiler = Compiler(load_policy)
         timing = WriterSettings(settings.lease_ms, settings.retention_ms, settings.batch)
-        memory = Memory(SqliteStore(path), load_policy)
+        memory = Memory(SqliteStore(path), self._compiler)
         self._reader: Reader = SqliteReader(path)  # the file exists by now
-        self._compiled = Compiled(load_policy)
+        self._seen: tuple[int, Policy] | None = None  # versions never change
         self._watch = Watch(self.size)
         self._writer = Writer(memory, mint, timing, clock, self._watch.committed)
         self._writer.submit(control.opened)
+        self.lifecycle = Lifecycle(self._writer.submit, self._reader, self._compiler, clock)
 
     @property
     def failed(self) -> bool:
@@ -114,7 +115,7 @@ class Ledger:
             PolicyError: the document is not valid.
             LedgerUnavailableError: nothing was changed.
         """
-        self._load(text)
+        self._compiler.compile(text)
         return self._writer.submit(partial(control.activate, text=text, by=by))
 
     def bootstrap_policy(self, text: str, by: str) -> int:
@@ -124,7 +125,7 @@ class Ledger:
             PolicyError: the document is not valid.
             LedgerUnavailableError: nothing was changed.
         """
-        self._load(text)
+        self._compiler.compile(text)
         return self._writer.submit(partial(control.bootstrap, text=text, by=by))
 
     def bootstrap_root(self, text: str, by: str) -> int:
@@ -160,7 +161,7 @@ class Ledger:
         Raises:
             LedgerUnavailableError: they cannot be read.
         """
-        with _reading():
+        with reading():
             return self._reader.freezes()
 
     def policy(self) -> Policy | None:
@@ -169,9 +170,15 @@ class Ledger:
         Raises:
             LedgerUnavailableError: it cannot be read.
         """
-        with _reading():
-            active = self._compiled.at(self._reader.state().policy_version, self._reader)
-        return active.policy if active else None
+        with reading():
+            version = self._reader.state().policy_version
+            if version is None:
+                return None
+            seen = self._seen
+            if seen is None or seen[0] != version:
+                row = document(self._reader, Kind.POLICY, version)
+                self._seen = seen = version, self._compiler.compile(row.document)
+        return seen[1]
 
     def leaves(self, start: int, limit: int) -> list[tuple[int, bytes]]:
         """Return at most ``limit`` durable leaves from index ``start`` on.
@@ -179,7 +186,7 @@ class Ledger:
         Raises:
             LedgerUnavailableError: they cannot be read.
         """
-        with _reading():
+        with reading():
             return self._reader.leaves(start, limit)
 
     def head(self) -> tuple[int, bytes]:
@@ -188,13 +195,13 @@ class Ledger:
         Raises:
             LedgerUnavailableError: they cannot be read.
         """
-        with _reading():
+        with reading():
             state = self._reader.state()
         return state.tree_size, tree(state).root()
 
     def size(self) -> int:
         """Return the number of durable leaves; raises as ``head`` does."""
-        with _reading():
+        with reading():
             return self._reader.state().tree_size
 
     def wait(self, size: int, timeout: float) -> int:
@@ -240,11 +247,3 @@ class Ledger:
         self._writer.close()
         self._watch.interrupt()
         self._reader.close()
-
-
-@contextmanager
-def _reading() -> Iterator[None]:
-    try:
-        yield
-    except StoreError as error:
-        raise LedgerUnavailableError(f"the ledger cannot be read: {error}") from error

@@ -1,17 +1,15 @@
 """What one process keeps between transactions, as long as nobody else wrote."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from policy import root
 from policy.root import Root
 from policy.rules import Policy
 from signer.audit import record
+from signer.ledger.compiling import Compiler
 from signer.ledger.rows import DocumentRow, Kind, State
 from signer.ledger.store import Reader, Store, StoreError
 from signer.ledger.windows import Windows
-
-LoadPolicy = Callable[[str], Policy]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,25 +19,6 @@ class Active:
     version: int
     policy: Policy
     named: record.Policy
-
-
-class Compiled:
-    """The newest policy that was compiled: versions never change, so it stays right."""
-
-    def __init__(self, load: LoadPolicy) -> None:
-        self._load = load
-        self._active: Active | None = None
-
-    def at(self, version: int | None, store: Store | Reader) -> Active | None:
-        """Return the policy of a version; None for None."""
-        if version is None:
-            return None
-        active = self._active
-        if active is None or active.version != version:
-            row = document(store, Kind.POLICY, version)
-            named = record.Policy(version, row.sha256)
-            active = self._active = Active(version, self._load(row.document), named)
-        return active
 
 
 def document(store: Store | Reader, kind: Kind, version: int) -> DocumentRow:
@@ -53,15 +32,15 @@ def document(store: Store | Reader, kind: Kind, version: int) -> DocumentRow:
 class Memory:
     """The caches of the writer."""
 
-    def __init__(self, store: Store, load: LoadPolicy) -> None:
+    def __init__(self, store: Store, compiler: Compiler) -> None:
         self.store = store
-        self._load = load
+        self.compiler = compiler
         self._frozen: frozenset[tuple[str, str]] = frozenset()
         self.drop()
 
     def drop(self) -> None:
         """Forget everything: a failed transaction may have touched it."""
-        self._compiled = Compiled(self._load)
+        self._active: Active | None = None
         self._root: tuple[int, Root] | None = None
         self._control_seq = self._seq = -1
         self.windows = Windows(self.store)
@@ -77,8 +56,19 @@ class Memory:
         self._seq = state.seq
 
     def policy(self, state: State) -> Active | None:
-        """Return the policy in force."""
-        return self._compiled.at(state.policy_version, self.store)
+        """Return the policy in force.
+
+        Raises:
+            UncompiledError: it is to be compiled first.
+        """
+        version = state.policy_version
+        if version is None:
+            return None
+        if self._active is None or self._active.version != version:
+            row = document(self.store, Kind.POLICY, version)
+            policy = self.compiler.ready(row.sha256, row.document)
+            self._active = Active(version, policy, record.Policy(version, row.sha256))
+        return self._active
 
     def root(self, state: State) -> Root | None:
         """Return the root document in force."""

@@ -95,6 +95,9 @@ class Kind(StrEnum):
     UNFREEZE = "unfreeze"
 
 
+DOCUMENTS = (Kind.POLICY, Kind.ROOT)
+
+
 class Progress(StrEnum):
     """How a proposal ended, if it did. The values are stored, so they never change."""
 

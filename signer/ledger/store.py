@@ -1,11 +1,12 @@
 """What the ledger asks of an engine. SQLite's is in ``signer.ledger.sqlite``."""
 
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple, Protocol
 
 from policy.model import Counter
 from policy.windows import Bucket
+from signer.errors import LedgerUnavailableError
 from signer.ledger.documents import Documents, Proposals
 from signer.ledger.rows import FreezeRow, Request, SignedRow, State
 
@@ -105,3 +106,12 @@ class Reader(Protocol):
 
     def close(self) -> None:
         """Close the connection."""
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Raise ``LedgerUnavailableError`` for what a reader meets."""
+    try:
+        yield
+    except StoreError as error:
+        raise LedgerUnavailableError(f"the ledger cannot be read: {error}") from error

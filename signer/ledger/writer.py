@@ -10,6 +10,7 @@ import structlog
 
 from signer.approval import Mint
 from signer.errors import LedgerUnavailableError
+from signer.ledger.compiling import UncompiledError
 from signer.ledger.flusher import Flusher
 from signer.ledger.group import Group, Job
 from signer.ledger.memory import Memory
@@ -99,6 +100,14 @@ class Writer:
             self._failed(jobs, error)
 
     def _transact(self, jobs: Sequence[Job[object]], outcomes: Sequence[Outcome]) -> None:
+        try:
+            self._attempt(jobs, outcomes)
+        except UncompiledError as error:  # another process activated it: nothing is done yet
+            self._memory.drop()
+            self._memory.compiler.compile(error.document)
+            self._transact(jobs, outcomes)
+
+    def _attempt(self, jobs: Sequence[Job[object]], outcomes: Sequence[Outcome]) -> None:
         with self._memory.store.transaction():
             tx = Transaction(self._memory, self._clock(), self._settings.lease_ms)
             settle(tx, outcomes)

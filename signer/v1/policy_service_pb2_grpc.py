@@ -26,9 +26,11 @@ if _version_not_supported:
 
 
 class PolicyServiceStub:
-    """Lets security officers change the policy: tightening at once, loosening by quorum.
+    """Lets security officers change documents: tightening at once, loosening by quorum.
 
-    The officer is the client certificate's SAN. Every step is an audit record.
+    The officer is the client certificate's SAN, and must be named by the root document
+    in force; without one every change is refused with OFFICER_REQUIRED. Every step, the
+    refused ones too, is an audit record.
     """
 
     def __init__(self, channel):
@@ -40,7 +42,7 @@ class PolicyServiceStub:
         self.ProposePolicy = channel.unary_unary(
                 '/signer.v1.PolicyService/ProposePolicy',
                 request_serializer=signer_dot_v1_dot_policy__service__pb2.ProposePolicyRequest.SerializeToString,
-                response_deserializer=signer_dot_v1_dot_policy__service__pb2.ProposePolicyResponse.FromString,
+                response_deserializer=signer_dot_v1_dot_policy__service__pb2.PolicyProposal.FromString,
                 _registered_method=True)
         self.GetPolicyProposal = channel.unary_unary(
                 '/signer.v1.PolicyService/GetPolicyProposal',
@@ -65,12 +67,12 @@ class PolicyServiceStub:
         self.ActivatePolicyProposal = channel.unary_unary(
                 '/signer.v1.PolicyService/ActivatePolicyProposal',
                 request_serializer=signer_dot_v1_dot_policy__service__pb2.ActivatePolicyProposalRequest.SerializeToString,
-                response_deserializer=signer_dot_v1_dot_policy__service__pb2.PolicyVersion.FromString,
+                response_deserializer=signer_dot_v1_dot_policy__service__pb2.PolicyProposal.FromString,
                 _registered_method=True)
         self.RollBackPolicy = channel.unary_unary(
                 '/signer.v1.PolicyService/RollBackPolicy',
                 request_serializer=signer_dot_v1_dot_policy__service__pb2.RollBackPolicyRequest.SerializeToString,
-                response_deserializer=signer_dot_v1_dot_policy__service__pb2.ProposePolicyResponse.FromString,
+                response_deserializer=signer_dot_v1_dot_policy__service__pb2.PolicyProposal.FromString,
                 _registered_method=True)
         self.GetPolicyVersion = channel.unary_unary(
                 '/signer.v1.PolicyService/GetPolicyVersion',
@@ -85,51 +87,56 @@ class PolicyServiceStub:
 
 
 class PolicyServiceServicer:
-    """Lets security officers change the policy: tightening at once, loosening by quorum.
+    """Lets security officers change documents: tightening at once, loosening by quorum.
 
-    The officer is the client certificate's SAN. Every step is an audit record.
+    The officer is the client certificate's SAN, and must be named by the root document
+    in force; without one every change is refused with OFFICER_REQUIRED. Every step, the
+    refused ones too, is an audit record.
     """
 
     def ProposePolicy(self, request, context):
-        """Proposes a document. A document that is provably tighter than the active
-        one activates at once. Is idempotent: the same document against the same
-        base returns the same proposal.
+        """Proposes a document. A policy that is proven to allow nothing new is in force at
+        once when an officer proposes it. Is idempotent: the same document against the same
+        base is the same proposal until it expires. Refuses with PROPOSAL_STALE when the
+        base is not in force, with DOCUMENT_UNCHANGED when the document is, and with
+        DOCUMENT_INVALID what is no such document or names keys that the token can't serve.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetPolicyProposal(self, request, context):
-        """Returns a proposal.
+        """Returns a proposal with its document and its changes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListPolicyProposals(self, request, context):
-        """Lists proposals, newest first.
+        """Lists proposals, newest first, without documents and changes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ApprovePolicyProposal(self, request, context):
-        """Approves a proposal. Its author can't; a second approval by one officer
-        changes nothing.
+        """Approves a proposal. Refuses its author with OWN_PROPOSAL, and another document than
+        the proposal's with PROPOSAL_MISMATCH. A second approval by one officer changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RejectPolicyProposal(self, request, context):
-        """Rejects a proposal for good.
+        """Rejects a proposal for good. Any officer can, its author among them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ActivatePolicyProposal(self, request, context):
-        """Activates a proposal that has its quorum and whose waiting time is over.
+        """Puts a proposal in force. Refuses with QUORUM_REQUIRED while approvals are missing or
+        the waiting time is not over.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -143,14 +150,14 @@ class PolicyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetPolicyVersion(self, request, context):
-        """Returns a version of the policy; without a name the active one.
+        """Returns a version of a document.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListPolicyVersions(self, request, context):
-        """Lists versions, newest first.
+        """Lists versions, newest first, without their documents.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -162,7 +169,7 @@ def add_PolicyServiceServicer_to_server(servicer, server):
             'ProposePolicy': grpc.unary_unary_rpc_method_handler(
                     servicer.ProposePolicy,
                     request_deserializer=signer_dot_v1_dot_policy__service__pb2.ProposePolicyRequest.FromString,
-                    response_serializer=signer_dot_v1_dot_policy__service__pb2.ProposePolicyResponse.SerializeToString,
+                    response_serializer=signer_dot_v1_dot_policy__service__pb2.PolicyProposal.SerializeToString,
             ),
             'GetPolicyProposal': grpc.unary_unary_rpc_method_handler(
                     servicer.GetPolicyProposal,
@@ -187,12 +194,12 @@ def add_PolicyServiceServicer_to_server(servicer, server):
             'ActivatePolicyProposal': grpc.unary_unary_rpc_method_handler(
                     servicer.ActivatePolicyProposal,
                     request_deserializer=signer_dot_v1_dot_policy__service__pb2.ActivatePolicyProposalRequest.FromString,
-                    response_serializer=signer_dot_v1_dot_policy__service__pb2.PolicyVersion.SerializeToString,
+                    response_serializer=signer_dot_v1_dot_policy__service__pb2.PolicyProposal.SerializeToString,
             ),
             'RollBackPolicy': grpc.unary_unary_rpc_method_handler(
                     servicer.RollBackPolicy,
                     request_deserializer=signer_dot_v1_dot_policy__service__pb2.RollBackPolicyRequest.FromString,
-                    response_serializer=signer_dot_v1_dot_policy__service__pb2.ProposePolicyResponse.SerializeToString,
+                    response_serializer=signer_dot_v1_dot_policy__service__pb2.PolicyProposal.SerializeToString,
             ),
             'GetPolicyVersion': grpc.unary_unary_rpc_method_handler(
                     servicer.GetPolicyVersion,
@@ -213,9 +220,11 @@ def add_PolicyServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PolicyService:
-    """Lets security officers change the policy: tightening at once, loosening by quorum.
+    """Lets security officers change documents: tightening at once, loosening by quorum.
 
-    The officer is the client certificate's SAN. Every step is an audit record.
+    The officer is the client certificate's SAN, and must be named by the root document
+    in force; without one every change is refused with OFFICER_REQUIRED. Every step, the
+    refused ones too, is an audit record.
     """
 
     @staticmethod
@@ -234,7 +243,7 @@ class PolicyService:
             target,
             '/signer.v1.PolicyService/ProposePolicy',
             signer_dot_v1_dot_policy__service__pb2.ProposePolicyRequest.SerializeToString,
-            signer_dot_v1_dot_policy__service__pb2.ProposePolicyResponse.FromString,
+            signer_dot_v1_dot_policy__service__pb2.PolicyProposal.FromString,
             options,
             channel_credentials,
             insecure,
@@ -369,7 +378,7 @@ class PolicyService:
             target,
             '/signer.v1.PolicyService/ActivatePolicyProposal',
             signer_dot_v1_dot_policy__service__pb2.ActivatePolicyProposalRequest.SerializeToString,
-            signer_dot_v1_dot_policy__service__pb2.PolicyVersion.FromString,
+            signer_dot_v1_dot_policy__service__pb2.PolicyProposal.FromString,
             options,
             channel_credentials,
             insecure,
@@ -396,7 +405,7 @@ class PolicyService:
             target,
             '/signer.v1.PolicyService/RollBackPolicy',
             signer_dot_v1_dot_policy__service__pb2.RollBackPolicyRequest.SerializeToString,
-            signer_dot_v1_dot_policy__service__pb2.ProposePolicyResponse.FromString,
+            signer_dot_v1_dot_policy__service__pb2.PolicyProposal.FromString,
             options,
             channel_credentials,
             insecure,
