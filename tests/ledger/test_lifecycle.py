@@ -1,5 +1,6 @@
 """The lifecycle of documents, step by step over a real ledger."""
 
+from collections.abc import Callable
 from hashlib import sha256
 
 import pytest
@@ -44,6 +45,7 @@ from tests.support.officers import (
     propose,
 )
 
+Step = Callable[[], object]
 WEEK = 7 * 24 * HOUR
 SLOW = f'{ROOT}waiting_time = "2h"\nproposal_life = "1d"\n'
 NOTHING = "schema = 1\n"
@@ -119,11 +121,12 @@ def test_a_proposer_is_no_officer(policies: Policies) -> None:
     """A job that may propose approves nothing, and even its tightening takes an officer."""
     view = propose(policies, TIGHTER, by=CI)
     assert (view.stage, view.needed) == (Stage.PENDING, 1)
-    for step in (
+    steps: tuple[Step, ...] = (
         lambda: approve(policies, view, by=CI),
         lambda: policies.reject(1, CI, "no"),
         lambda: policies.activate(1, CI),
-    ):
+    )
+    for step in steps:
         with pytest.raises(OfficerRequiredError):
             step()
     approve(policies, view)
@@ -136,11 +139,12 @@ def test_a_rejection_is_for_good(ledger: Ledger, policies: Policies) -> None:
     assert policies.reject(1, A, "a mistake").stage is Stage.REJECTED
     record = last(ledger)
     assert (record["event"], record["detail"]) == ("proposal.rejected", "a mistake")
-    for step in (
+    steps: tuple[Step, ...] = (
         lambda: approve(policies, view),
         lambda: policies.reject(1, B, "me, too"),
         lambda: policies.activate(1, B),
-    ):
+    )
+    for step in steps:
         with pytest.raises(ProposalClosedError, match="rejected already"):
             step()
     assert propose(policies, LOOSER).stage is Stage.REJECTED
@@ -272,12 +276,13 @@ def test_a_stranger_does_nothing(ledger: Ledger, policies: Policies) -> None:
     """Whom the root document does not name takes no step, and each try is recorded."""
     view = propose(policies, LOOSER)
     size = ledger.size()
-    for step in (
+    steps: tuple[Step, ...] = (
         lambda: propose(policies, TIGHTER, by=STRANGER),
         lambda: approve(policies, view, STRANGER),
         lambda: policies.reject(1, STRANGER, "no"),
         lambda: policies.activate(1, STRANGER),
-    ):
+    )
+    for step in steps:
         with pytest.raises(OfficerRequiredError):
             step()
         assert last(ledger)["by"] == STRANGER
@@ -287,12 +292,13 @@ def test_a_stranger_does_nothing(ledger: Ledger, policies: Policies) -> None:
 
 def test_what_is_not_there(policies: Policies) -> None:
     """A proposal or version that does not exist is said so, and nothing else happens."""
-    for step in (
+    steps: tuple[Step, ...] = (
         lambda: policies.get(1),
         lambda: policies.activate(1, A),
         lambda: policies.reject(1, A, "no"),
         lambda: policies.approve(1, "", A),
-    ):
+    )
+    for step in steps:
         with pytest.raises(ProposalNotFoundError, match="no proposal 1"):
             step()
     with pytest.raises(VersionNotFoundError):
