@@ -20,6 +20,12 @@ from signer.errors import ConfigError, RestartNeededError
 from signer.hsm import Limits, Pool, Token, open_token
 from signer.keyring import Keyring
 from signer.ledger import Ledger, Settings
+from signer.metrics.calls import Calls
+from signer.metrics.endpoint import Endpoint
+from signer.metrics.exchange import ALONE, Exchange, Place, everybody
+from signer.metrics.meter import Meter
+from signer.metrics.outcomes import CountedSigning
+from signer.metrics.sources import of_ledger, of_log, of_pool, of_process
 from signer.pin import provider
 from signer.policies import Policies, unserved
 from signer.rpc.audit_service import AuditService
@@ -28,7 +34,6 @@ from signer.rpc.policy_service import PolicyService
 from signer.rpc.server import Server
 from signer.rpc.signing_service import SigningService
 from signer.rpc.tls import credentials
-from signer.signing import Signing
 from signer.stopping import Monitor, Report, Stop
 from signer.v1 import audit_service_pb2_grpc, policy_service_pb2_grpc, signing_service_pb2_grpc
 
@@ -41,11 +46,12 @@ _log = structlog.get_logger(__name__)
 
 
 class Core:
-    """What every port needs: the ledger, the token and the pool over it."""
+    """What every port needs: the ledger, the token, the pool over it, and who counts."""
 
     def __init__(self, config: Config) -> None:
         mint = Mint()
-        self.ledger = _ledger(config, mint)
+        self.meter = Meter()
+        self.ledger = _ledger(config, mint, self.meter)
         hsm = config.hsm
         self.tokens = _tokens(hsm)
         limits = Limits(
@@ -54,7 +60,16 @@ class Core:
             keepalive_seconds=hsm.keepalive_seconds,
             bulk_keys=hsm.bulk_keys,
         )
-        self.pool = Pool(*self.tokens, sessions=hsm.sessions, redeem=mint.redeem, limits=limits)
+        self.pool = Pool(
+            *self.tokens,
+            sessions=hsm.sessions,
+            redeem=mint.redeem,
+            limits=limits,
+            observer=self.meter,
+        )
+        self.meter.know(name.key for name in self.pool.key_versions())
+        for source in (of_pool(self.pool), of_ledger(self.ledger), of_process()):
+            self.meter.watch(source)
         _check_keys(self.ledger.policy(), self.pool, config)
 
     def lost(self) -> str | None:
@@ -86,14 +101,18 @@ class SigningPort:
     def __init__(self, config: Config, core: Core, *, shared: bool) -> None:
         allowed = only(config.signing.callers)
         self._service = SigningService(
-            Signing(core.ledger, core.pool),
+            CountedSigning(core.ledger, core.pool, core.meter),
             Keyring(core.ledger.policy, core.pool),
             partial(decode, max_bytes=config.server.max_payload_bytes),
             allowed,
             config.server.request_seconds,
         )
         self._server = Server(
-            config.server.threads, MESSAGE_BYTES, max_calls=config.server.max_calls, shared=shared
+            config.server.threads,
+            MESSAGE_BYTES,
+            max_calls=config.server.max_calls,
+            shared=shared,
+            interceptors=[Calls(core.meter)],
         )
         signing_service_pb2_grpc.add_SigningServiceServicer_to_server(
             self._service, self._server.grpc
@@ -125,7 +144,10 @@ class ControlPort:
         self._ledger = core.ledger
         self._publisher = _publisher(config, core.ledger, core.pool)
         self._service = AuditService(core.ledger, self._publisher.newest, allowed)
-        self._server = Server(CONTROL_THREADS, MESSAGE_BYTES, shared=shared)
+        core.meter.watch(of_log(core.ledger, self._publisher))
+        self._server = Server(
+            CONTROL_THREADS, MESSAGE_BYTES, shared=shared, interceptors=[Calls(core.meter)]
+        )
         audit_service_pb2_grpc.add_AuditServiceServicer_to_server(self._service, self._server.grpc)
         self._server.name_service("signer.v1.AuditService")
         policies = Policies(core.ledger.lifecycle, core.pool.serves)
@@ -167,11 +189,13 @@ class Service:
         roles: Collection[str] = ROLES,
         *,
         shared: bool,
+        place: Place = ALONE,
         give_up: Callable[[str], None],
     ) -> None:
         """Open everything that the configuration names.
 
         ``roles`` names the ports; ``shared`` lets other processes listen there, too.
+        ``place`` is this process's among those of one signer.
         ``give_up`` is told when only a new process can help, and why.
 
         Raises:
@@ -185,17 +209,23 @@ class Service:
         ]
         reports = [port.health for port in self._ports]
         self._monitor = Monitor(reports, self._core.lost, give_up)
+        self._metrics = _metrics(config, self._core.meter, roles, place)
 
     @property
     def addresses(self) -> dict[str, str]:
         """The addresses of the ports by their names."""
-        return {port.name: port.address for port in self._ports}
+        addresses = {port.name: port.address for port in self._ports}
+        if isinstance(self._metrics, Endpoint):
+            addresses["metrics"] = self._metrics.address
+        return addresses
 
     def start(self) -> None:
         """Take calls on all ports."""
         for port in self._ports:
             port.start()
         self._monitor.start()
+        if self._metrics:
+            self._metrics.start()
 
     def stop(self, *, lost: bool = False) -> None:
         """Answer what was accepted, publish the log to its end, close everything.
@@ -208,6 +238,8 @@ class Service:
             self._core.pool.close()
         for port in reversed(self._ports):
             port.stop(self._drain_seconds)
+        if self._metrics:
+            self._metrics.close()
         self._core.close()
 
 
@@ -216,6 +248,7 @@ def run(
     roles: Collection[str] = ROLES,
     *,
     shared: bool = False,
+    place: Place = ALONE,
     ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve with a configuration file until SIGTERM or SIGINT, then drain.
@@ -230,7 +263,7 @@ def run(
     logs.configure(config.log.level)
     stop = Stop()
     stop.on_signals()
-    service = Service(config, roles, shared=shared, give_up=stop.give_up)
+    service = Service(config, roles, shared=shared, place=place, give_up=stop.give_up)
     service.start()
     _log.info("serving", **service.addresses)
     ready()
@@ -242,7 +275,17 @@ def run(
         raise RestartNeededError(f"{stop.lost}; drained, start it again")
 
 
-def _ledger(config: Config, mint: Mint) -> Ledger:
+def _metrics(
+    config: Config, meter: Meter, roles: Collection[str], place: Place
+) -> Endpoint | Exchange | None:
+    """Serve the metrics of all processes beside the control port, or hand over this one's."""
+    listen = config.metrics.listen
+    if listen is not None and ControlPort.name in roles:
+        return Endpoint(listen, partial(everybody, place, meter.snapshot))
+    return Exchange(place, meter.snapshot) if place.directory else None
+
+
+def _ledger(config: Config, mint: Mint, meter: Meter) -> Ledger:
     settings = Settings(
         origin=config.audit.origin,
         audit_key=config.audit.key,
@@ -250,7 +293,9 @@ def _ledger(config: Config, mint: Mint) -> Ledger:
         lease_ms=config.ledger.lease_seconds * 1000,
         retention_ms=config.ledger.retention_days * DAY_MS,
     )
-    ledger = Ledger(config.ledger.path, mint, partial(document.load, formats=FORMATS), settings)
+    ledger = Ledger(
+        config.ledger.path, mint, partial(document.load, formats=FORMATS), settings, observer=meter
+    )
     for path, put in (
         (config.policy.root, ledger.bootstrap_root),
         (config.policy.bootstrap, ledger.bootstrap_policy),

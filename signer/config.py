@@ -208,6 +208,18 @@ class Server(_Section):
     drain_seconds: int = Field(default=20, ge=1, le=300)
 
 
+class Metrics(_Section):
+    """Metrics over plain HTTP, at /metrics; deploy/docs/metrics.md lists them.
+
+    Attributes:
+        listen: address and port, 127.0.0.1:9464 for an agent on this host; port 0
+            takes a free one. They hold no secret but tell of keys and load, to whoever
+            reaches the port. Default: none are served.
+    """
+
+    listen: Address | None = None
+
+
 class Log(_Section):
     """The operational log, JSON lines on standard error.
 
@@ -229,6 +241,7 @@ class Config(_Section):
     audit: Audit
     policy: Policy = Policy()
     server: Server = Server()
+    metrics: Metrics = Metrics()
     log: Log = Log()
 
 

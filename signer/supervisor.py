@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import structlog
 
@@ -179,9 +180,10 @@ def run(path: Path, workers: int) -> None:
     """
     config = load(path)
     logs.configure(config.log.level)
-    with _reserved(config.signing.listen):
+    # Where the processes hand each other their metrics; nobody else may look in.
+    with _reserved(config.signing.listen), TemporaryDirectory(prefix="signgate-") as directory:
         try:
-            asyncio.run(_run(path, config, workers))
+            asyncio.run(_run(path, config, workers, directory))
         except StartError:
             sys.exit(1)  # the process itself has said why
 
@@ -205,22 +207,27 @@ def _reserved(address: str) -> socket.socket:
     return held
 
 
-def _processes(path: Path, workers: int) -> list[Process]:
+def _processes(path: Path, workers: int, directory: str) -> list[Process]:
     base = (sys.executable, "-m", "signer.cli", "process", "--config", str(path))
     cpus = sorted(os.sched_getaffinity(0))
-    control = Process("control", (*base, "--role=control"))
+
+    def process(name: str, role: str, cpu: int | None = None) -> Process:
+        options = (f"--role={role}", f"--name={name}", f"--directory={directory}")
+        return Process(name, base + options, cpu)
+
     # One signing process a core, and pinned: else two fifths of its time are wake-ups.
     return [
-        control,
+        process("control", "control"),
         *(
-            Process(f"signing-{number}", (*base, "--role=signing"), cpus[number % len(cpus)])
+            process(f"signing-{number}", "signing", cpus[number % len(cpus)])
             for number in range(workers)
         ),
     ]
 
 
-async def _run(path: Path, config: Config, workers: int) -> None:
-    supervisor = Supervisor(_processes(path, workers), config.server.drain_seconds)
+async def _run(path: Path, config: Config, workers: int, directory: str) -> None:
+    processes = _processes(path, workers, directory)
+    supervisor = Supervisor(processes, config.server.drain_seconds)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, supervisor.stop)

@@ -18,11 +18,13 @@ class Serving:
 
     Attributes:
         signing, control: the addresses of the two ports.
+        metrics: the address of the metrics; empty without.
     """
 
     def __init__(self, environment: Environment, *options: str) -> None:
         self.process = environment.serve(*options)
         self.log: list[str] = []
+        self.metrics = ""
         self.signing, self.control = self._wait_until_serving()
         # A pipe that nobody reads would stop the server when it is full.
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -35,6 +37,7 @@ class Serving:
             if event.get("event") == "serving":
                 addresses |= event
             if addresses.keys() >= {"signing", "control"}:
+                self.metrics = addresses.get("metrics", "")
                 return addresses["signing"], addresses["control"]
         raise RuntimeError(f"the server did not start: {''.join(self.log)}")
 

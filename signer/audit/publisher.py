@@ -84,6 +84,7 @@ class Publisher:
         self._verifier = verifier
         self._pace = pace
         self.failure: str | None = None
+        self.published_at = 0.0  # seconds since the epoch; 0 before the first time
         self._published: tuple[Checkpoint, bytes] | None = None
         self._outdated: set[str] = set()
         self._tiles: Tiles | None = self._resume()
@@ -130,6 +131,7 @@ class Publisher:
         write(self._directory / CHECKPOINT, note)
         self._tidy(head)
         self._published = head, note
+        self.published_at = time.time()
         self._tiles = tiles
         return head.size
 

@@ -57,10 +57,13 @@ def process(
     *,
     config: ConfigOption,
     role: Annotated[str, typer.Option(help="The port: control or signing.")],
+    name: Annotated[str, typer.Option(help="What metrics call it.")],
+    directory: Annotated[Path, typer.Option(help="Where processes hand over metrics.")],
     ready_descriptor: Annotated[int, typer.Option(help="Told when calls are taken.")],
 ) -> None:
     """Run one process of several, for the supervisor."""
     from signer import app as service  # noqa: PLC0415 - as above
+    from signer.metrics.exchange import Place  # noqa: PLC0415
     from signer.supervisor import READY, end_with_parent  # noqa: PLC0415
 
     end_with_parent()
@@ -69,4 +72,5 @@ def process(
         os.write(ready_descriptor, READY)
         os.close(ready_descriptor)
 
-    service.run(config, {role}, shared=role == "signing", ready=ready)
+    place = Place(name, directory)
+    service.run(config, {role}, shared=role == "signing", place=place, ready=ready)

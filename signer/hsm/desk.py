@@ -11,7 +11,7 @@ from typing import Final
 
 from signer.errors import HsmOverloadedError, HsmUnavailableError
 from signer.hsm.job import Job
-from signer.hsm.line import Line
+from signer.hsm.line import Line, Priority
 
 _OLD_SHARE: Final = 0.9  # of the moving average, for each operation
 
@@ -91,6 +91,10 @@ class Desk:
         with self._lock:
             self._line.remove(job)
             return not job.dispatched
+
+    def waiting(self) -> dict[str, int]:
+        """Return how many jobs of each class wait."""
+        return {priority.name.lower(): self._line.count(priority) for priority in Priority}
 
     def count(self, sessions: int) -> None:
         """Note that so many sessions more, or fewer, are ready."""

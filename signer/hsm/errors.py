@@ -154,6 +154,12 @@ class TokenError(Exception):
         self.began = began
 
     @property
+    def name(self) -> str:
+        """The code's name, ``other`` where it has none: of those there is no end."""
+        name = describe(self.code)
+        return name if name.startswith("CKR_") else "other"
+
+    @property
     def action(self) -> Action:
         """What the pool does about it."""
         return RULES.get(self.code, _UNKNOWN).action

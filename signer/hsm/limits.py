@@ -13,8 +13,11 @@ class Observer(Protocol):
     def signed(self, key: str, slot: str, *, queued: float, served: float, total: float) -> None:
         """Take the times of one signature, in seconds."""
 
-    def failed(self, slot: str, code: str) -> None:
-        """Take a return code that was no success."""
+    def failed(self, slot: str, kind: str, code: str) -> None:
+        """Take a failure: what the pool does about it, and the return code's name.
+
+        Both are bounded: a code without a name is ``other``, no code is empty.
+        """
 
 
 class Silent:
@@ -23,7 +26,7 @@ class Silent:
     def signed(self, key: str, slot: str, *, queued: float, served: float, total: float) -> None:
         """Drop it."""
 
-    def failed(self, slot: str, code: str) -> None:
+    def failed(self, slot: str, kind: str, code: str) -> None:
         """Drop it."""
 
 

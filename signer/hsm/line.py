@@ -36,6 +36,10 @@ class Line(Generic[Item]):
     def __len__(self) -> int:
         return len(self._waiting[0]) + len(self._waiting[1])
 
+    def count(self, priority: Priority) -> int:
+        """Return how many items of a class wait."""
+        return len(self._waiting[priority])
+
     def ahead(self, priority: Priority) -> int:
         """Return how many items would be served before a new one, about."""
         urgent, bulk = map(len, self._waiting)

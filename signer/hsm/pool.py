@@ -33,7 +33,7 @@ from signer.hsm.limits import Limits, Observer, Silent, SlotStatus
 from signer.hsm.names import KeyVersion
 from signer.hsm.public_key import PublicKey
 from signer.hsm.session import BoundSession
-from signer.hsm.slot import Slot
+from signer.hsm.slot import Slot, distinct
 from signer.hsm.token import Token
 from signer.hsm.ways import served, ways
 from signer.hsm.worker import Worker
@@ -75,7 +75,10 @@ class Pool:
         self._stopping = threading.Event()
         self._changing = threading.Lock()
         self._desk = Desk(limits.queue or 4 * sessions * len(tokens))
-        self._slots = [Slot(token, self._slot_changed, self._has_ready) for token in tokens]
+        self._slots = [
+            Slot(token, name, self._slot_changed, self._has_ready, observer.failed)
+            for name, token in distinct(tokens)
+        ]
         self._workers = [self._worker(slot) for slot in self._slots for _ in range(sessions)]
         self._entries = self._agreed()
         self._start()
@@ -156,6 +159,10 @@ class Pool:
         """Return the key versions that can sign, in order."""
         return tuple(sorted(self._entries))
 
+    def waiting(self) -> dict[str, int]:
+        """Return how many signatures of each class wait for a session."""
+        return self._desk.waiting()
+
     def status(self) -> list[SlotStatus]:
         """Describe every slot, for metrics and health."""
         return [self._status(slot, time.monotonic()) for slot in self._slots]
@@ -214,7 +221,7 @@ class Pool:
     def _report(self, job: Job) -> None:
         self._observer.signed(
             job.way.name.key,
-            job.slot.token.label if job.slot else "",
+            job.slot.name if job.slot else "",
             queued=job.began - job.queued,
             served=job.ended - job.began,
             total=time.monotonic() - job.queued,
@@ -234,7 +241,6 @@ class Pool:
             self._stopping,
             stuck_seconds=self._limits.stuck_seconds,
             keepalive_seconds=self._limits.keepalive_seconds,
-            failed=self._observer.failed,
         )
 
     def _agreed(self) -> dict[KeyVersion, Entry]:
@@ -282,7 +288,7 @@ class Pool:
             if any(slot.state is SlotState.UP for slot in self._slots):
                 self._desk.reopen()
             else:
-                reasons = ", ".join(f"{s.token.label!r}: {s.last_error}" for s in self._slots)
+                reasons = ", ".join(f"{s.name!r}: {s.last_error}" for s in self._slots)
                 self._desk.shut(f"no token is available: {reasons}")
 
     def _has_ready(self, slot: Slot) -> bool:
@@ -292,9 +298,9 @@ class Pool:
     def _status(self, slot: Slot, now: float) -> SlotStatus:
         states = [worker.state_at(now) for worker in self._workers if worker.slot is slot]
         counts = {state: states.count(state) for state in SessionState}
-        return SlotStatus(slot.token.label, slot.state, counts, slot.generation, slot.last_error)
+        return SlotStatus(slot.name, slot.state, counts, slot.generation, slot.last_error)
 
 
 def _unavailable(slot: Slot, error: PKCS11Error | TokenError) -> HsmUnavailableError:
     code = error.code if isinstance(error, TokenError) else code_of(error)
-    return HsmUnavailableError(f"token {slot.token.label!r}: {describe(code)}")
+    return HsmUnavailableError(f"token {slot.name!r}: {describe(code)}")

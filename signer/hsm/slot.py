@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -30,6 +30,15 @@ _DOWN_AT_ONCE: Final = (Action.DOWN, Action.REINITIALIZE, Action.FATAL)
 _OPEN_ERRORS: Final = (PKCS11Error, TokenError, SigngateError)
 
 
+def distinct(tokens: Sequence[Token]) -> list[tuple[str, Token]]:
+    """Name each token by its label, and where several have the same, by its place as well."""
+    labels = [token.label for token in tokens]
+    return [
+        (label if labels.count(label) == 1 else f"{label}#{place}", token)
+        for place, (label, token) in enumerate(zip(labels, tokens, strict=True), 1)
+    ]
+
+
 class Slot:
     """Opens sessions, one at a time and with pauses, and decides what a failure means.
 
@@ -38,14 +47,22 @@ class Slot:
 
     Args:
         token: logged in.
+        name: which no other slot of the pool has.
         changed: called after the slot went up or down.
         ready: tells whether any of its sessions is ready or at work.
+        count: told of each failure, see ``Observer.failed``.
     """
 
     def __init__(
-        self, token: Token, changed: Callable[[], None], ready: Callable[["Slot"], bool]
+        self,
+        token: Token,
+        name: str,
+        changed: Callable[[], None],
+        ready: Callable[["Slot"], bool],
+        count: Callable[[str, str, str], None],
     ) -> None:
         self.token = token
+        self.name = name
         self.record = Record()
         self.state = SlotState.UP
         self.generation = 1
@@ -54,6 +71,7 @@ class Slot:
         self._last_action: Action | None = None
         self._changed = changed
         self._ready = ready
+        self._count = count
         self._expected: Mapping[KeyVersion, Entry] = {}
         self._logged_in = 1  # the generation whose login was done
         self._backoff = Backoff()
@@ -137,6 +155,7 @@ class Slot:
         """Never use a session again: it gave a signature that does not verify."""
         session.condemned = True
         self.last_error = "a signature did not verify"
+        self._count(self.name, "invalid_signature", "")
         if self.record.failed():
             self._move(SlotEvent.FAILED, session.generation)
 
@@ -162,7 +181,7 @@ class Slot:
         if isinstance(error, PKCS11Error):
             error = TokenError(code_of(error), began=False)
         self._remember(error)
-        _log.warning("no session", token=self.token.label, error=self.last_error)
+        _log.warning("no session", token=self.name, error=self.last_error)
         self._backoff.failed(time.monotonic(), _random.random())
         self._move(event)
         if not self._ready(self):
@@ -178,7 +197,12 @@ class Slot:
 
     def _remember(self, error: Exception) -> None:
         self.last_error = str(error)
-        self._last_action = error.action if isinstance(error, TokenError) else None
+        self._last_action = None
+        if isinstance(error, TokenError):
+            self._last_action = error.action
+            self._count(self.name, error.action.name.lower(), error.name)
+        else:
+            self._count(self.name, "configuration", "")
 
     def _renew(self, seen: int) -> None:
         """Begin the next generation, once for all who saw the old one fail."""
@@ -196,7 +220,7 @@ class Slot:
             if before is not after:
                 self._entered(after)
         if before is not after:
-            _log.info("slot", token=self.token.label, state=after, error=self.last_error)
+            _log.info("slot", token=self.name, state=after, error=self.last_error)
             self._changed()
 
     def _entered(self, state: SlotState) -> None:

@@ -3,7 +3,6 @@
 import random
 import threading
 import time
-from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -34,7 +33,6 @@ class Worker:
         stuck_seconds: how long a call may take before its session counts as stuck.
         keepalive_seconds: how long a session may be idle; the pings keep below it,
             and are spread.
-        failed: told the slot's label and each return code that was no success.
     """
 
     def __init__(
@@ -45,14 +43,12 @@ class Worker:
         *,
         stuck_seconds: float,
         keepalive_seconds: float,
-        failed: Callable[[str, str], None],
     ) -> None:
         self.slot = slot
         self._desk = desk
         self._stopping = stopping
         self._stuck_seconds = stuck_seconds
         self._keepalive_seconds = keepalive_seconds
-        self._failed = failed
         self._state = SessionState.PAUSED
         self._since = time.monotonic()
         self._first: BoundSession | None = None
@@ -134,7 +130,7 @@ class Worker:
     def _ping(self, session: BoundSession) -> bool:
         code = session.ping()
         if code:
-            self._complain(session, TokenError(code, began=False))
+            self.slot.failed(session, TokenError(code, began=False))
         return not code
 
     def _work(self, session: BoundSession, job: Job) -> bool:
@@ -162,15 +158,11 @@ class Worker:
     def _retire(self, session: BoundSession, job: Job, error: TokenError) -> None:
         self._note(SessionEvent.RETIRED)
         again = job.try_again(error)
-        self._complain(session, error)
+        self.slot.failed(session, error)
         if again:
             self._desk.put_back(job)
         else:
             job.fail(error.for_caller())
-
-    def _complain(self, session: BoundSession, error: TokenError) -> None:
-        self._failed(self.slot.token.label, str(error))
-        self.slot.failed(session, error)
 
     def _note(self, event: SessionEvent) -> None:
         before = self._state

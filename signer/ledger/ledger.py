@@ -21,7 +21,7 @@ from signer.ledger.sqlite import SqliteReader, SqliteStore
 from signer.ledger.store import Reader, reading
 from signer.ledger.transaction import Transaction, tree
 from signer.ledger.watch import Watch
-from signer.ledger.writer import Writer, WriterSettings
+from signer.ledger.writer import Observer, Silent, Writer, WriterSettings
 from signer.model import Outcome, SignRequest, Verdict
 
 CHECKPOINT = "checkpoint"  # the first half of a checkpoint approval's subject
@@ -30,6 +30,9 @@ CHECKPOINT = "checkpoint"  # the first half of a checkpoint approval's subject
 def wall_clock() -> int:
     """Return the time in milliseconds since the epoch."""
     return time_ns() // 1_000_000
+
+
+_SILENT = Silent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +63,13 @@ class Ledger:
         load_policy: LoadPolicy,
         settings: Settings,
         clock: Callable[[], int] = wall_clock,
+        observer: Observer = _SILENT,
     ) -> None:
         """Open the ledger, create it when it is missing, and record the opening.
 
         ``load_policy`` compiles a policy document or raises. ``clock`` returns
-        milliseconds since the epoch and is read once in each transaction.
+        milliseconds since the epoch and is read once in each transaction. ``observer``
+        is told of every transaction.
 
         Raises:
             ConfigError: the file cannot be opened or is from a newer release.
@@ -78,7 +83,7 @@ class Ledger:
         self._reader: Reader = SqliteReader(path)  # the file exists by now
         self._seen: tuple[int, Policy] | None = None  # versions never change
         self._watch = Watch(self.size)
-        self._writer = Writer(memory, mint, timing, clock, self._watch.committed)
+        self._writer = Writer(memory, mint, timing, clock, self._watch.committed, observer)
         self._writer.submit(control.opened)
         self.lifecycle = Lifecycle(self._writer.submit, self._reader, self._compiler, clock)
 

@@ -1,10 +1,11 @@
 """Writing: transactions of whoever waits, the outcomes in between, and stopping for good."""
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -33,6 +34,26 @@ class WriterSettings:
     batch: int
 
 
+class Observer(Protocol):
+    """What the ledger tells whoever counts; called by whoever commits."""
+
+    def committed(self, seconds: float, requests: int) -> None:
+        """Take how long a transaction took, and how many requests it decided."""
+
+    def not_committed(self) -> None:
+        """Take that a transaction failed."""
+
+
+class Silent:
+    """Counts nothing."""
+
+    def committed(self, seconds: float, requests: int) -> None:
+        """Drop it."""
+
+    def not_committed(self) -> None:
+        """Drop it."""
+
+
 class Writer:
     """Commits jobs and outcomes together, and issues approvals for what is durable."""
 
@@ -43,12 +64,14 @@ class Writer:
         settings: WriterSettings,
         clock: Callable[[], int],
         committed: Callable[[int], None],
+        observer: Observer,
     ) -> None:
         self._memory = memory
         self._mint = mint
         self._settings = settings
         self._clock = clock
         self._committed = committed
+        self._observer = observer
         self.stopped: str | None = None  # why, once nothing more is written
         self._outcomes: deque[Outcome] = deque()
         self._group = Group(self._commit, settings.batch)
@@ -95,6 +118,7 @@ class Writer:
         except BaseException as error:
             self._outcomes.extendleft(reversed(outcomes))
             self._memory.drop()
+            self._observer.not_committed()
             if not isinstance(error, Exception):
                 raise
             self._failed(jobs, error)
@@ -108,6 +132,7 @@ class Writer:
             self._transact(jobs, outcomes)
 
     def _attempt(self, jobs: Sequence[Job[object]], outcomes: Sequence[Outcome]) -> None:
+        began = time.monotonic()
         with self._memory.store.transaction():
             tx = Transaction(self._memory, self._clock(), self._settings.lease_ms)
             settle(tx, outcomes)
@@ -122,6 +147,7 @@ class Writer:
         for job in jobs:
             job.finish()
         self._committed(state.tree_size)
+        self._observer.committed(time.monotonic() - began, sum(job.size for job in jobs))
 
     def _failed(self, jobs: Sequence[Job[object]], error: Exception) -> None:
         if isinstance(error, StoreError):

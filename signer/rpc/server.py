@@ -23,7 +23,13 @@ class Server:
     """One listener with its health service; NOT_SERVING until told otherwise."""
 
     def __init__(
-        self, threads: int, max_message_bytes: int, *, max_calls: int = 1024, shared: bool
+        self,
+        threads: int,
+        max_message_bytes: int,
+        *,
+        max_calls: int = 1024,
+        shared: bool,
+        interceptors: Sequence[grpc.ServerInterceptor] = (),
     ) -> None:
         """Prepare a listener.
 
@@ -38,7 +44,12 @@ class Server:
             *KEEPALIVE,
         ]
         pool = ThreadPoolExecutor(threads, thread_name_prefix="rpc")
-        self.grpc = grpc.server(pool, options=options, maximum_concurrent_rpcs=max_calls)
+        self.grpc = grpc.server(
+            pool,
+            interceptors=list(interceptors),
+            options=options,
+            maximum_concurrent_rpcs=max_calls,
+        )
         self._services: list[str] = []
         self._health = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)

@@ -466,7 +466,7 @@ class Counting:
 
     def __init__(self) -> None:
         self.signatures: list[tuple[str, str]] = []
-        self.failures: list[tuple[str, str]] = []
+        self.failures: list[tuple[str, str, str]] = []
         self.times: list[tuple[float, float, float]] = []
 
     def signed(self, key: str, slot: str, *, queued: float, served: float, total: float) -> None:
@@ -474,9 +474,9 @@ class Counting:
         self.signatures.append((key, slot))
         self.times.append((queued, served, total))
 
-    def failed(self, slot: str, code: str) -> None:
+    def failed(self, slot: str, kind: str, code: str) -> None:
         """Keep it."""
-        self.failures.append((slot, code))
+        self.failures.append((slot, kind, code))
 
 
 def test_everything_is_counted(first: SwitchedToken, mint: Mint) -> None:
@@ -486,7 +486,7 @@ def test_everything_is_counted(first: SwitchedToken, mint: Mint) -> None:
         first.switch.fault = fails(Ckr.SESSION_CLOSED, 1)
         _sign(pool, mint)
     assert seen.signatures == [("ecdsa-p256", "first")]
-    assert seen.failures == [("first", "CKR_SESSION_CLOSED")]
+    assert seen.failures == [("first", "replace", "CKR_SESSION_CLOSED")]
     ((queued, served, total),) = seen.times
     assert 0 < served < total
     assert queued + served <= total

@@ -1,0 +1,114 @@
+"""The metrics of a running signer are those of the page, and tell what happened."""
+
+import re
+import urllib.request
+from pathlib import Path
+
+import grpc
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from deploy.dev.environment import Environment
+from deploy.dev.serving import Serving
+from signer.metrics.families import FAMILIES
+from tests.end_to_end.conftest import Client, euros, sign_request
+from tests.end_to_end.test_kills import killed
+from tests.end_to_end.test_workers import free_port, wait_for
+
+__all__ = ["killed"]  # the fixture: an installation with a wide window
+
+PAGE = Path(__file__).parents[2] / "deploy" / "docs" / "metrics.md"
+
+
+def scrape(server: Serving) -> dict[str, list[tuple[dict[str, str], float]]]:
+    """Return the samples of a server by their names."""
+    found: dict[str, list[tuple[dict[str, str], float]]] = {}
+    with urllib.request.urlopen(f"http://{server.metrics}/metrics", timeout=10) as response:
+        for family in text_string_to_metric_families(response.read().decode()):
+            for sample in family.samples:
+                found.setdefault(sample.name, []).append((sample.labels, float(sample.value)))
+    return found
+
+
+def total(found: dict[str, list[tuple[dict[str, str], float]]], name: str, **labels: str) -> float:
+    """Sum the samples of a name that have certain labels."""
+    return sum(value for given, value in found.get(name, []) if labels.items() <= given.items())
+
+
+@pytest.fixture
+def metered(killed: Environment, tmp_path: Path) -> Environment:
+    """A copy of the installation with metrics and fixed ports."""
+    here = killed.copy(tmp_path / "metered")
+    text = here.config.read_text(encoding="utf-8") + '\n[metrics]\nlisten = "127.0.0.1:0"\n'
+    text = re.sub("127.0.0.1:0", lambda _: f"127.0.0.1:{free_port()}", text)
+    here.config.write_text(text, encoding="utf-8")
+    return here
+
+
+def test_the_page_lists_every_metric() -> None:
+    """The table on the page is the table in the code, row by row."""
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?)\| (.+) \|$", PAGE.read_text(), re.MULTILINE)
+    assert [
+        (name, kind, tuple(re.findall(r"`(\w+)`", labels)), meaning)
+        for name, kind, labels, meaning in rows
+    ] == [(family.name, family.kind, family.labels, family.help) for family in FAMILIES]
+
+
+def test_metrics_tell_what_happened(metered: Environment) -> None:
+    """After signatures, a refusal and a failed call every metric of the page has a value."""
+    with Serving(metered) as server:
+        client = Client(metered.directory, "payments", server.signing)
+        for _ in range(3):
+            client.sign(sign_request())
+        replayed = sign_request()
+        client.sign(replayed)
+        client.sign(replayed)
+        for request in (sign_request(key="no-such-key"), sign_request(euros(2000))):
+            with pytest.raises(grpc.RpcError):
+                client.sign(request)
+        with pytest.raises(grpc.RpcError):
+            client.sign(sign_request(request_id=""))
+        client.channel.close()
+        wait_for(lambda: total(scrape(server), "signgate_audit_published_leaves") > 5)
+        found = scrape(server)
+    method = "signer.v1.SigningService/SignPayload"
+    for name, expected, labels in (
+        ("signgate_payloads_total", 4, {"key": "payments", "outcome": "SIGNED"}),
+        ("signgate_payloads_total", 1, {"key": "payments", "outcome": "REPLAYED"}),
+        ("signgate_payloads_total", 1, {"key": "unknown", "outcome": "KEY_DENIED"}),
+        ("signgate_payloads_total", 1, {"key": "payments", "outcome": "LIMIT_PER_REQUEST"}),
+        ("signgate_calls_total", 5, {"method": method, "code": "OK"}),
+        ("signgate_calls_total", 2, {"method": method, "code": "PERMISSION_DENIED"}),
+        ("signgate_calls_total", 1, {"method": method, "code": "INVALID_ARGUMENT"}),
+        ("signgate_call_seconds_count", 8, {"method": method}),
+        ("signgate_calls_in_flight", 0, {"method": method}),
+        ("signgate_hsm_total_seconds_count", 4, {"key": "payments", "slot": "signgate"}),
+        ("signgate_hsm_sessions", 4, {"slot": "signgate"}),
+        ("signgate_hsm_breaker", 1, {"slot": "signgate", "state": "up"}),
+        ("signgate_hsm_breaker", 1, {}),
+        ("signgate_ledger_stopped", 0, {}),
+        ("signgate_process_up", 1, {"process": "signer"}),
+    ):
+        assert total(found, name, **labels) == expected, (name, labels)
+    # The ledger's opening and its policy came before the seven payloads.
+    assert total(found, "signgate_ledger_batch_requests_sum") >= 7
+    assert total(found, "signgate_ledger_commit_seconds_count") >= 7
+    served = {re.sub("_(bucket|count|sum|created)$", "", name) for name in found}
+    without_failures = {family.name for family in FAMILIES} - {"signgate_hsm_errors_total"}
+    assert served == without_failures
+
+
+def test_metrics_of_several_processes(metered: Environment) -> None:
+    """One address tells of all processes, and what they signed adds up."""
+    with Serving(metered, "--workers=2") as server:
+        wait_for(lambda: total(scrape(server), "signgate_process_up") == 3)
+        for _ in range(8):
+            client = Client(metered.directory, "payments", server.signing)
+            client.sign_in_the_end(sign_request())
+            client.channel.close()
+        found = scrape(server)
+    up = {labels["process"] for labels, value in found["signgate_process_up"] if value == 1}
+    assert up == {"control", "signing-0", "signing-1"}
+    assert total(found, "signgate_payloads_total", outcome="SIGNED") == 8
+    processes = {labels["process"] for labels, _ in found["signgate_audit_leaves"]}
+    assert processes == {"control"}
