@@ -11,7 +11,8 @@ _D = -121665 * pow(121666, -1, _PRIME) % _PRIME  # RFC 8032, section 5.1
 _SIGN_BIT = 2**255
 
 
-text = base58.encode
+# Mints, destinations and recent blockhashes come again and again; base 58 takes 3 us each.
+text = lru_cache(maxsize=4096)(base58.encode)
 
 
 def parse(written: str) -> bytes:

@@ -5,7 +5,7 @@ refused. Numbers are little-endian (System, Token and Compute Budget programs).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from policy.model import Transfer
 from policy.payloads.solana import address
@@ -31,8 +31,7 @@ MAX_UNITS = 1_400_000  # what a transaction may use at most, whatever it asks fo
 MICRO = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """An instruction with its addresses in place of indexes; ``where`` names it."""
 
     where: str
@@ -41,8 +40,7 @@ class Call:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """A transfer; ``source`` is the account it comes from if not the signer's own."""
 
     action: str

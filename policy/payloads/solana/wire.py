@@ -3,7 +3,7 @@
 Invariant: ``encode(decode(payload)) == payload`` for whatever ``decode`` accepts.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from policy.payloads.solana import address
 from policy.reasons import Code, PayloadError
@@ -12,8 +12,7 @@ MAX_BYTES = 1232 - 65  # what a packet leaves beside one signature
 VERSION_0 = 0x80  # a legacy message begins with its number of signatures, which is below
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(NamedTuple):
     """A call: indexes into the message's accounts, and what the program reads."""
 
     program: int
@@ -21,8 +20,7 @@ class Instruction:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """All fields. ``header`` counts signers, read-only signers and read-only others."""
 
     versioned: bool
@@ -47,11 +45,18 @@ class _Reader:
         self._at += size
         return taken
 
+    def byte(self, where: str) -> int:
+        """Return the next byte."""
+        if self._at >= len(self._data):
+            raise _malformed(where, "the message ends here")
+        self._at += 1
+        return self._data[self._at - 1]
+
     def count(self, where: str) -> int:
         """Return a compact-u16: seven bits a byte, at most three bytes, the fewest there are."""
         number = 0
         for index in range(3):
-            byte = self.take(1, where)[0]
+            byte = self.byte(where)
             number |= (byte & 0x7F) << 7 * index
             if byte < 0x80:  # noqa: PLR2004 - the bit that says that more follows
                 if index and not byte:
@@ -83,10 +88,7 @@ def decode(payload: bytes) -> Message:
         raise PayloadError(Code.PAYLOAD_UNSUPPORTED, "message.version", detail)
     reader = _Reader(payload, at=int(versioned))
     header = reader.take(3, "message.header")
-    accounts = tuple(
-        reader.take(address.LENGTH, f"message.accounts[{index}]")
-        for index in range(reader.count("message.accounts"))
-    )
+    accounts = _accounts(reader)
     blockhash = reader.take(address.LENGTH, "message.blockhash")
     instructions = tuple(
         _instruction(reader, f"message.instructions[{index}]")
@@ -100,8 +102,14 @@ def decode(payload: bytes) -> Message:
     return Message(versioned, header, accounts, blockhash, instructions)
 
 
+def _accounts(reader: _Reader) -> tuple[bytes, ...]:
+    size = address.LENGTH * reader.count("message.accounts")
+    block = reader.take(size, "message.accounts")
+    return tuple(block[at : at + address.LENGTH] for at in range(0, size, address.LENGTH))
+
+
 def _instruction(reader: _Reader, where: str) -> Instruction:
-    program = reader.take(1, where)[0]
+    program = reader.byte(where)
     accounts = reader.take(reader.count(where), where)
     return Instruction(program, accounts, reader.take(reader.count(where), where))
 
