@@ -7,6 +7,7 @@ in spaces is refused, since it would name something else or nothing.
 """
 
 import re
+from functools import lru_cache
 from datetime import UTC, datetime
 
 from policy import base58
@@ -182,6 +183,7 @@ def is_ethereum(text: str) -> bool:
     return _ETHEREUM.fullmatch(text) is not None
 
 
+@lru_cache(maxsize=4096)  # the same few accounts and contracts come again and again
 def checksummed(text: str) -> str:
     """Return 0x and 40 hex digits in the case that ERC-55 gives them."""
     digits = text[2:].lower()

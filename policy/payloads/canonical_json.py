@@ -5,6 +5,7 @@ Every JSON library here keeps the last of two equal members; this one refuses.
 """
 
 import json
+from operator import itemgetter
 from typing import Any, NoReturn
 
 from policy.reasons import Code, PayloadError
@@ -14,6 +15,7 @@ LONGEST_INTEGER = len(str(-MAX_INTEGER))
 # The parser recurses in C. What keeps its stack is Python's recursion limit, which any
 # library may raise; so brackets are counted first, those within strings too.
 MAX_BRACKETS = 256
+_NAME = itemgetter(0)
 
 
 def decode(payload: bytes) -> dict[str, Any]:
@@ -40,8 +42,9 @@ def decode(payload: bytes) -> dict[str, Any]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Section 3.2.3 sorts by UTF-16 code units, which Python's own order is not.
-    members = dict(sorted(pairs, key=_utf16))
+    # Section 3.2.3 sorts by UTF-16 code units, which Python's order is for ASCII alone.
+    plain = all(name.isascii() for name, _ in pairs)
+    members = dict(sorted(pairs, key=_NAME if plain else _utf16))
     if len(members) != len(pairs):
         raise ValueError("a member stands there twice")
     return members

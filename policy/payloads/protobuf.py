@@ -92,6 +92,8 @@ def _value(data: bytes, at: int, wire_type: int, where: str) -> tuple[int | byte
 
 
 def _varint(data: bytes, at: int, where: str) -> tuple[int, int]:
+    if at < len(data) and data[at] < _MORE:  # nearly all have one byte
+        return data[at], at + 1
     number = shift = 0
     for index in range(at, len(data)):
         byte = data[index]
