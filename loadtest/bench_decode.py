@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from eth_account import Account
-from eth_account.typed_transactions import TypedTransaction
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from hexbytes import HexBytes
 
 from policy.payloads import decode

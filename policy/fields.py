@@ -7,8 +7,8 @@ in spaces is refused, since it would name something else or nothing.
 """
 
 import re
-from functools import lru_cache
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from policy import base58
 from policy.keccak import keccak256
