@@ -4,7 +4,7 @@ Compiling and comparing take seconds for a large document, so both come before t
 transaction, which only checks that the version compared with is still in force.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
@@ -20,6 +20,8 @@ from signer.ledger import quorum
 from signer.ledger.lifecycle import Lifecycle, Standing
 from signer.ledger.officers import Draft
 from signer.ledger.rows import DocumentRow, Kind, Progress, Proposal
+
+_SHOWN, _MAX_TEXT = 10, 300  # of what is wrong with a document
 
 Serves = Callable[[str, int, Algorithm], bool]  # of a key, its version and an algorithm
 
@@ -141,10 +143,10 @@ class Policies:
                 return
             missing = unserved(self._lifecycle.compile(document), self._serves)
         except PolicyError as error:
-            raise DocumentInvalidError(str(error)) from None
+            raise DocumentInvalidError(_some("; ", list(map(str, error.problems)))) from None
         if missing:
             raise DocumentInvalidError(
-                f"the token can't sign with {', '.join(missing)}; "
+                f"the token can't sign with {_some(', ', missing)}; "
                 "a key made since the service started is found after a restart"
             )
 
@@ -162,6 +164,13 @@ def unserved(policy: Policy, serves: Serves) -> list[str]:
         for _, key in sorted(policy.keys.items())
         if not serves(key.name, key.version, key.algorithm)
     ]
+
+
+def _some(separator: str, items: Sequence[str]) -> str:
+    """Join as much as a gRPC status can carry."""
+    shown = [item[:_MAX_TEXT] for item in items[:_SHOWN]]
+    rest = [f"and {len(items) - _SHOWN} more"] if len(items) > _SHOWN else []
+    return separator.join(shown + rest)
 
 
 def _view(proposal: Proposal, standing: Standing) -> View:

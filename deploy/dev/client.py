@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, cast
 
 import grpc
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
+
+from signer.cli import control
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,4 @@ def intent(**members: str | int) -> bytes:
 
 def reason_of(error: grpc.RpcError) -> str:
     """Return the stable reason that an error carries, or nothing."""
-    status = rpc_status.from_call(cast("grpc.Call", error))
-    info = error_details_pb2.ErrorInfo()
-    found = status is not None and any(detail.Unpack(info) for detail in status.details)
-    return str(info.reason) if found else ""
+    return control.reason_of(cast("grpc.Call", error))

@@ -23,6 +23,9 @@ CALLERS = {
     "payments": "spiffe://firm.example/payments",
     "desk": "spiffe://firm.example/desk",
     "officer-a": "spiffe://firm.example/officer/a",
+    "officer-b": "spiffe://firm.example/officer/b",
+    "officer-c": "spiffe://firm.example/officer/c",
+    "ci": "spiffe://firm.example/ci",
     "siem": "spiffe://firm.example/siem",
     "stranger": "spiffe://firm.example/stranger",
 }
@@ -93,6 +96,7 @@ def create(
     _write_configuration(directory, listen)
     text = policy or (EXAMPLES / "policy.toml").read_text(encoding="utf-8")
     (directory / "policy.toml").write_text(text, encoding="utf-8")
+    shutil.copy(EXAMPLES / "root.toml", directory)
     _make_token(environment)
     for name, algorithm in (KEYS if keys is None else keys).items():
         environment.signgate(

@@ -1,4 +1,4 @@
-"""``signgate policy``: work on policy documents, without a running service."""
+"""``signgate policy``: work on policy documents, and on those of a running service."""
 
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from policy.rules import Policy
 from signer.cli.policy_diff import diff
 from signer.cli.policy_explain import explain_payload
 from signer.cli.policy_file import File, loaded
+from signer.cli.policy_lifecycle import COMMANDS
 from signer.cli.policy_replay import replay
 from signer.cli.policy_tests import run_tests
 
@@ -17,6 +18,8 @@ app.command()(diff)
 app.command("explain")(explain_payload)
 app.command()(replay)
 app.command("test")(run_tests)
+for _command in COMMANDS:
+    app.command()(_command)
 
 
 @app.callback()

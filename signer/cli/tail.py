@@ -9,6 +9,7 @@ from typing import Annotated
 import grpc
 import typer
 
+from signer.cli.control import Address, Ca, Certificate, PrivateKey
 from signer.config import read
 from signer.errors import SigngateError
 from signer.v1 import audit_service_pb2 as pb
@@ -17,15 +18,12 @@ from signer.v1 import audit_service_pb2_grpc
 PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds between attempts to connect again
 TRANSIENT = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
 
-Address = Annotated[str, typer.Option(help="The control port, host:port.")]
-PemFile = Annotated[Path, typer.Option(help="PEM file.")]
-
 
 def tail(
     address: Address,
-    ca: PemFile,
-    certificate: PemFile,
-    private_key: PemFile,
+    ca: Ca,
+    certificate: Certificate,
+    private_key: PrivateKey,
     from_end: Annotated[bool, typer.Option(help="Start at the records to come.")] = False,
     stop_at_end: Annotated[bool, typer.Option(help="Stop at the newest record.")] = False,
     state: Annotated[

@@ -219,6 +219,14 @@ def test_keys_that_the_token_lacks_are_named(ledger: Ledger, policies: Policies)
         propose(policies, POLICY.replace("[keys.pay]", "[keys.pay]\nversion = 2"))
 
 
+def test_what_is_wrong_fits_into_a_status(policies: Policies) -> None:
+    """Of very many problems the first are told, and how many more there are."""
+    wrong = "".join(f"[addresses.A{number}]\n'{'x' * 999}' = ''\n" for number in range(500))
+    with pytest.raises(DocumentInvalidError, match=r"and [0-9]+ more$") as raised:
+        propose(policies, POLICY + wrong)
+    assert len(str(raised.value)) < 4000
+
+
 def test_a_first_policy_takes_the_quorum(bench: Bench) -> None:
     """Where nothing is in force everything is looser; the base is version 0."""
     ledger = bench.open(policy=None)
