@@ -79,6 +79,7 @@ class KeyCompiler:
             grants=grants,
             callers=_by_caller(grants),
             limits=self._limits(),
+            validators=frozenset(self._table.validators or ()),
         )
 
     def _actions(self) -> dict[str, str]:

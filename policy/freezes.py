@@ -1,9 +1,11 @@
-"""Freezes: one officer stops a key, a caller, an asset, a destination, or all.
+"""Freezes: one officer stops a key, a caller, an asset, a destination, a group, or all.
 
 A freeze outranks every grant and lives outside the policy document, so that it
 takes no review and no delay.
 """
 
+from collections.abc import Collection
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -20,6 +22,7 @@ class Scope(StrEnum):
     CALLER = "caller"
     ASSET = "asset"
     DESTINATION = "destination"
+    GROUP = "group"  # of keys that share limits
     ALL = "all"
 
 
@@ -35,6 +38,7 @@ _CHECKS = {
     Scope.CALLER: fields.san,
     Scope.ASSET: assets.check_name,
     Scope.DESTINATION: fields.address,
+    Scope.GROUP: fields.name,
 }
 
 
@@ -59,23 +63,57 @@ def parse(scope: str, name: str) -> Freeze:
     return Freeze(scope, name)
 
 
+def resolve(freeze: Freeze, policy: Policy) -> Freeze:
+    """Give an asset that is named by its CAIP-19 identifier the policy's name for it."""
+    asset = policy.assets.get(freeze.name) if freeze.scope == Scope.ASSET else None
+    return freeze if asset is None else freeze._replace(name=asset.name)
+
+
+def is_named(freeze: Freeze, policy: Policy) -> bool:
+    """Whether a policy names what is to be frozen: if not, the freeze stops nothing now."""
+    return freeze.scope == Scope.ALL or freeze.name in _names(Scope(freeze.scope), policy)
+
+
+def similar(freeze: Freeze, policy: Policy) -> list[str]:
+    """Return the names in a policy that look like one that it does not have."""
+    return get_close_matches(freeze.name, sorted(_names(Scope(freeze.scope), policy)))
+
+
+def _names(scope: Scope, policy: Policy) -> Collection[str]:
+    keys = policy.keys.values()
+    match scope:
+        case Scope.KEY:
+            return policy.keys.keys()
+        case Scope.CALLER:
+            return set().union(*(key.callers for key in keys))
+        case Scope.ASSET:
+            return {asset.name for asset in policy.assets.values()}
+        case Scope.DESTINATION:
+            return set().union(*(grant.destinations for key in keys for grant in key.grants))
+        case _:
+            return set().union(*(key.groups for key in keys))
+
+
 def frozen(freezes: frozenset[tuple[str, str]], ask: Ask, policy: Policy) -> tuple[Reason, ...]:
     """Return a reason for everything in the request that is frozen."""
     if not freezes:
         return ()
-    found = sorted(freezes & _touched(ask, policy))
+    found = sorted(freezes & touched(ask, policy))
     return tuple(
         Reason(Code.FROZEN, f"freezes.{scope}", name or "everything is frozen")
         for scope, name in found
     )
 
 
-def _touched(ask: Ask, policy: Policy) -> set[tuple[str, str]]:
-    touched = {("all", ""), ("key", ask.key), ("caller", ask.caller)}
+def touched(ask: Ask, policy: Policy) -> set[tuple[str, str]]:
+    """Return everything in a request that can be frozen, by scope and name."""
+    found = {("all", ""), ("key", ask.key), ("caller", ask.caller)}
+    key = policy.keys.get(ask.key)
+    found.update(("group", group) for group in (key.groups if key else ()))
     for transfer in ask.facts.transfers:
         asset = policy.assets.get(transfer.asset)
         if asset is not None:
-            touched.add(("asset", asset.name))
+            found.add(("asset", asset.name))
         if transfer.destination is not None:
-            touched.add(("destination", transfer.destination))
-    return touched
+            found.add(("destination", transfer.destination))
+    return found

@@ -21,6 +21,8 @@ def grouped(
     for name, group in sorted(groups.items()):
         _known(name, group, keys, names)
         members = [key for key in group.keys if key in keys]
+        for key in members:
+            result[key] = replace(result[key], groups=result[key].groups | {name})
         for asset, windows in _windows(name, group, names).items():
             limited = [key for key in members if asset in keys[key].limits]
             if not limited and len(members) == len(group.keys):

@@ -139,6 +139,21 @@ class Code(Explained):
         "The amount needs the approval of other people.",
         "Get it from the approvers, then repeat the request with the same request id.",
     )
+    APPROVAL_REJECTED = (
+        "APPROVAL_REJECTED",
+        "An approver has rejected this request for good.",
+        "Ask the approver why; a new request needs an id of its own.",
+    )
+    APPROVAL_BACKLOG = (
+        "APPROVAL_BACKLOG",
+        "Too many of the caller's requests wait for approvals already.",
+        "Have those decided on, then repeat it with the same request id.",
+    )
+    VALIDATION_NOT_ALLOWED = (
+        "VALIDATION_NOT_ALLOWED",
+        "Asking what would be allowed needs a permission of its own on the key.",
+        "Ask the security team to add the caller to the key's validators.",
+    )
     # Limits.
     NO_LIMIT_FOR_ASSET = (
         "NO_LIMIT_FOR_ASSET",
@@ -163,12 +178,26 @@ class Code(Explained):
     # Control.
     FROZEN = (
         "FROZEN",
-        "An officer has frozen the key, the caller, the asset, the destination or everything.",
+        "An officer has frozen the key, its group, the caller, the asset, the destination or all.",
         "Wait for the security team; do not work around it.",
+    )
+    EMERGENCY_RATE = (
+        "EMERGENCY_RATE",
+        "An officer has slowed the key, its group, the caller, the asset, the destination or all.",
+        "Repeat it a minute later with the same request id.",
     )
 
 
-CONTROL = frozenset({Code.FROZEN})  # what no policy gives: officers do, for as long as they want
+# What no grant or limit gives: people do, for as long as they want.
+CONTROL = frozenset(
+    {
+        Code.FROZEN,
+        Code.EMERGENCY_RATE,
+        Code.APPROVAL_REJECTED,
+        Code.APPROVAL_BACKLOG,
+        Code.VALIDATION_NOT_ALLOWED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

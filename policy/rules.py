@@ -115,7 +115,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class KeyPolicy:
-    """Everything a key may be used for. ``limits`` and ``callers`` are by name."""
+    """Everything a key may be used for. ``limits`` and ``callers`` are by name.
+
+    ``validators`` may ask what would become of a request; ``groups`` share limits.
+    """
 
     name: str
     algorithm: Algorithm
@@ -125,6 +128,8 @@ class KeyPolicy:
     grants: tuple[Grant, ...]
     callers: Mapping[str, tuple[Grant, ...]]
     limits: Mapping[str, Limit]
+    validators: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -276,6 +276,8 @@ class Key(Table):
         version: the key's version that signs; default 1.
         durable_intent: commit the decision before the token is called, whatever
             the order is elsewhere; default false.
+        validators: SANs that may have a request of theirs decided without signing it,
+            and are told what every grant and limit makes of it; nobody, without it.
         grants: who may do what.
         limits: how much may leave.
     """
@@ -284,6 +286,7 @@ class Key(Table):
     payloads: Many[str]
     version: Positive = 1
     durable_intent: bool = False
+    validators: Many[San] | None = None
     grants: Tables[Grant]
     limits: Tables[Limit]
 

@@ -88,6 +88,31 @@ class Code(Explained):
         "Approvals are missing, or the waiting time is not over.",
         "Get the approvals, or wait.",
     )
+    APPROVAL_NOT_FOUND = (
+        "APPROVAL_NOT_FOUND",
+        "There is no such held request, or it is not for the caller to decide on.",
+        "List the approvals and check the name.",
+    )
+    APPROVAL_CLOSED = (
+        "APPROVAL_CLOSED",
+        "The held request was rejected or signed, or has expired.",
+        "Nothing is to be done; one that has expired is held anew when it is repeated.",
+    )
+    SCOPE_UNKNOWN = (
+        "SCOPE_UNKNOWN",
+        "The policy in force does not have the name that is to be frozen or slowed.",
+        "Check the spelling; say that it may be unknown if it is right.",
+    )
+    RATE_NOT_LOWER = (
+        "RATE_NOT_LOWER",
+        "A lower emergency rate is in force, and it can only be lowered.",
+        "Have officers ask for its end.",
+    )
+    RATE_LIMITED = (
+        "RATE_LIMITED",
+        "The caller sends more, or has more under way, than its share.",
+        "Slow down, and repeat it with the same request id after the time that it says.",
+    )
     VERSION_NOT_FOUND = (
         "VERSION_NOT_FOUND",
         "There has never been such a version.",
@@ -233,6 +258,30 @@ class QuorumRequiredError(SigngateError):
     code = Code.QUORUM_REQUIRED
 
 
+class ApprovalNotFoundError(SigngateError):
+    """There is no such held request, or it is not for this caller to decide on."""
+
+    code = Code.APPROVAL_NOT_FOUND
+
+
+class ApprovalClosedError(SigngateError):
+    """A held request that was rejected or signed, or has expired."""
+
+    code = Code.APPROVAL_CLOSED
+
+
+class ScopeUnknownError(SigngateError):
+    """The policy in force has nothing of the name that is to be stopped."""
+
+    code = Code.SCOPE_UNKNOWN
+
+
+class RateNotLowerError(SigngateError):
+    """An emergency rate above the one in force: it can only be lowered."""
+
+    code = Code.RATE_NOT_LOWER
+
+
 class VersionNotFoundError(SigngateError):
     """There is no such version of a document."""
 
@@ -254,10 +303,13 @@ class DocumentUnchangedError(SigngateError):
 class RefusedError(SigngateError):
     """The policy refused; the caller is told the first reason's code only."""
 
-    def __init__(self, reasons: tuple[Reason, ...], leaf_index: int) -> None:
+    def __init__(
+        self, reasons: tuple[Reason, ...], leaf_index: int, hold: str | None = None
+    ) -> None:
         super().__init__(f"refused by policy: {reasons[0].code}")
         self.code = reasons[0].code
         self.leaf_index = leaf_index
+        self.hold = hold
 
 
 class ConflictError(SigngateError):

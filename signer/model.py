@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from policy.explain import Explanation
 from policy.model import Decoded
 from policy.reasons import PayloadError, Reason
 from signer.approval import Approval
@@ -62,10 +63,14 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A refusal; ``reasons[0]`` is the one the caller is told."""
+    """A refusal; ``reasons[0]`` is the one the caller is told.
+
+    ``hold`` names what people may approve, where nothing but that is missing.
+    """
 
     reasons: tuple[Reason, ...]
     leaf_index: int
+    hold: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +83,12 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Validated:
-    """A validate-only request that would have been allowed."""
+    """What would have become of a validate-only request, for whoever may know it."""
 
     key_version: str
     leaf_index: int
     policy_version: int
+    explanation: Explanation
 
 
 Verdict = Granted | Signed | Refused | Conflict | Validated

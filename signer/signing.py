@@ -67,7 +67,7 @@ class Signing:
             case Granted():
                 return self._release(verdict, deadline)
             case Refused():
-                return RefusedError(verdict.reasons, verdict.leaf_index)
+                return RefusedError(verdict.reasons, verdict.leaf_index, verdict.hold)
             case Conflict():
                 return ConflictError(verdict.code)
             case Signed() | Validated():

@@ -6,6 +6,7 @@ proven to be tighter is called looser; most loosenings come with a witness.
 """
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from policy.compare import witness
@@ -65,3 +66,15 @@ def _settings(path: str, old: KeyPolicy, new: KeyPolicy) -> Iterator[Change]:
         text = f"is now {str(new.durable_intent).lower()}"
         yield Change(f"{path}.durable_intent", direction, text)
     yield from listed(f"{path}.payloads", old.formats, new.formats)
+    yield from listed(f"{path}.validators", old.validators, new.validators)
+    yield from _groups(path, old.groups, new.groups)
+
+
+def _groups(path: str, old: AbstractSet[str], new: AbstractSet[str]) -> Iterator[Change]:
+    """A group can be frozen as a whole: a key that leaves it is no longer stopped with it."""
+    if left := old - new:
+        text = f"leaves the group {', '.join(sorted(left))}"
+        yield Change(f"{path}.groups", Direction.LOOSER, text)
+    if joined := new - old:
+        text = f"joins the group {', '.join(sorted(joined))}"
+        yield Change(f"{path}.groups", Direction.TIGHTER, text)

@@ -133,7 +133,8 @@ class Record(Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``index`` is its place in the log, from 0; ``time`` is RFC 3339 in UTC to the
     millisecond. ``event`` is one of ``log.opened``, ``sign.decision``,
     ``sign.outcome``, ``validate``, ``policy.activated``, ``root.activated``,
-    ``freeze``, ``unfreeze``, ``proposal.made``, ``proposal.approved``,
+    ``freeze``, ``unfreeze.asked``, ``unfreeze``, ``rate``, ``rate.end.asked``,
+    ``rate.end``, ``approval``, ``proposal.made``, ``proposal.approved``,
     ``proposal.rejected``, ``proposal.activated``.
     ``decision`` is the index of the decision that an outcome or a replay belongs
     to. ``truncated`` marks an entry whose longest texts and lists were cut.

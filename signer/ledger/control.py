@@ -1,11 +1,10 @@
-"""Policies and freezes: what security officers change, within a transaction."""
+"""Policies and root documents: what security officers put in force, within a transaction."""
 
 from hashlib import sha256
 from typing import Any
 
-from policy.freezes import Freeze
 from signer.audit import record
-from signer.ledger.rows import DocumentRow, FreezeRow, Kind
+from signer.ledger.rows import DocumentRow, Kind
 from signer.ledger.transaction import Transaction
 
 
@@ -54,32 +53,3 @@ def activate_root(tx: Transaction, text: str, by: str, **members: Any) -> int:
 def bootstrap_root(tx: Transaction, text: str, by: str) -> int:
     """Put a root document in force only if there has never been one."""
     return tx.state.root_version or activate_root(tx, text, by)
-
-
-def freeze(tx: Transaction, what: Freeze, by: str, reason: str) -> bool:
-    """Freeze at once; False if it was frozen already."""
-    if not tx.store.freeze(FreezeRow(*what, tx.now_ms, by)):
-        return False
-    _changed(tx, "freeze", what, by, reason)
-    return True
-
-
-def unfreeze(tx: Transaction, what: Freeze, by: str, reason: str) -> bool:
-    """End a freeze; False if there was none."""
-    if not tx.store.unfreeze(*what):
-        return False
-    _changed(tx, "unfreeze", what, by, reason)
-    return True
-
-
-def _changed(tx: Transaction, event: str, what: Freeze, by: str, reason: str) -> None:
-    tx.state = tx.state._replace(control_seq=tx.state.control_seq + 1)
-    tx.load_control()
-    tx.append(
-        event=event,
-        outcome="ok",
-        by=by,
-        scope=str(what.scope),
-        name=what.name or None,
-        detail=reason or None,
-    )

@@ -1,23 +1,15 @@
 """What becomes of one request within a transaction. Read it from top to bottom."""
 
-from dataclasses import replace
-from typing import NamedTuple
-
-from policy import engine, freezes, networks
-from policy.model import Ask, Decision, Decoded, Usage
-from policy.reasons import Code, PayloadError, Reason
-from policy.rules import KeyPolicy
+from policy import engine
+from policy.model import Decision
+from policy.reasons import Reason
 from signer.approval import Approval
 from signer.errors import Code as ServiceCode
-from signer.ledger import entries
+from signer.ledger import entries, holding
+from signer.ledger.judging import Judgement, Permit, judge, validate
 from signer.ledger.rows import Request, Standing
 from signer.ledger.transaction import Transaction
 from signer.model import Conflict, Granted, Refused, Signed, SignRequest, Validated, Verdict
-
-
-class _Permit(NamedTuple):
-    key: KeyPolicy
-    decoded: Decoded
 
 
 def decide(tx: Transaction, request: SignRequest) -> Verdict:
@@ -52,27 +44,27 @@ def _same(earlier: Request, request: SignRequest) -> bool:
 
 
 def _validate(tx: Transaction, request: SignRequest) -> Verdict:
-    decision, permit = _judge(tx, request, tx.windows)
-    outcome = "refused" if permit is None else "allowed"
-    members = entries.judged(tx, request, decision)
+    explanation = validate(tx, request)
+    if isinstance(explanation, Reason):
+        decision = Decision((explanation,))
+        members = entries.judged(tx, request, decision)
+        return Refused(decision.reasons, tx.append(event="validate", outcome="refused", **members))
+    outcome = "allowed" if explanation.decision.allowed else "refused"
+    members = entries.judged(tx, request, explanation.decision)
     index = tx.append(event="validate", outcome=outcome, **members)
-    if permit is None:
-        return Refused(decision.reasons, index)
-    return Validated(
-        entries.key_version(permit.key.name, permit.key.version), index, _policy_version(tx)
-    )
+    return Validated(members["key_version"], index, _policy_version(tx), explanation)
 
 
 def _reserve(tx: Transaction, request: SignRequest) -> Verdict:
-    decision, permit = _judge(tx, request, tx.windows)
-    if permit is None:
-        refused = _refuse(tx, request, decision, resumed=False)
+    judged = judge(tx, request, tx.windows)
+    if judged.permit is None:
+        refused = _refuse(tx, request, judged, resumed=False)
         tx.put(_row(tx, request, Standing.REFUSED, refused.leaf_index))
         return refused
-    charges = tx.windows.complete(decision.charges)
+    charges = tx.windows.complete(judged.decision.charges)
     for charge in charges:
         tx.windows.charge(charge)
-    approval = _approve(tx, request, decision, permit, resumed=False)
+    approval = _approve(tx, request, judged, judged.permit, resumed=False)
     row = _row(tx, request, Standing.RESERVED, approval.decision)
     tx.put(row._replace(version=approval.version, charges=charges))
     return Granted(approval, approval.decision, row.policy_version)
@@ -80,10 +72,10 @@ def _reserve(tx: Transaction, request: SignRequest) -> Verdict:
 
 def _resume(tx: Transaction, request: SignRequest, earlier: Request) -> Verdict:
     """Go on with an attempt that ended unknown: its charges are booked already."""
-    decision, permit = _judge(tx, request, engine.Unused())
-    if permit is None:
-        return _refuse(tx, request, decision, resumed=True)
-    approval = _approve(tx, request, decision, permit, resumed=True)
+    judged = judge(tx, request, engine.Unused(), resumed=True)
+    if judged.permit is None:
+        return _refuse(tx, request, judged, resumed=True)
+    approval = _approve(tx, request, judged, judged.permit, resumed=True)
     row = earlier._replace(
         version=approval.version,
         lease_ms=tx.lease_ms,
@@ -95,52 +87,24 @@ def _resume(tx: Transaction, request: SignRequest, earlier: Request) -> Verdict:
     return Granted(approval, approval.decision, row.policy_version)
 
 
-def _judge(tx: Transaction, request: SignRequest, usage: Usage) -> tuple[Decision, _Permit | None]:
-    """Apply policy and freezes; the permit is there exactly when it is allowed.
-
-    Whoever has no grant on the key learns nothing else, not even whether the
-    payload could be read: an unknown and a forbidden key look the same.
-    """
-    if tx.policy is None:
-        return _denied("policy", "no policy is active"), None
-    policy, caller = tx.policy.policy, request.caller.san
-    refusal = engine.denied(policy, request.key, caller)
-    if refusal is not None:
-        return Decision((refusal,)), None
-    key = policy.keys[request.key]
-    if request.version not in {None, key.version}:
-        detail = f"version {request.version} is asked for; {key.version} signs"
-        return _denied(f"keys.{key.name}.version", detail), None
-    if isinstance(request.decoded, PayloadError):
-        return Decision((request.decoded.reason,)), None
-    address = networks.host(request.caller.address)
-    ask = Ask(key.name, request.format, caller, request.decoded.facts, address)
-    decision = engine.decide(policy, ask, usage, tx.now_ms)
-    frozen = freezes.frozen(tx.freezes, ask, policy)
-    if frozen:
-        decision = replace(decision, reasons=frozen + decision.reasons)
-    return decision, _Permit(key, request.decoded) if decision.allowed else None
-
-
-def _denied(rule: str, detail: str) -> Decision:
-    return Decision((Reason(Code.KEY_DENIED, rule, detail),))
-
-
-def _refuse(tx: Transaction, request: SignRequest, decision: Decision, *, resumed: bool) -> Refused:
-    members = entries.judged(tx, request, decision)
+def _refuse(tx: Transaction, request: SignRequest, judged: Judgement, *, resumed: bool) -> Refused:
+    hold, decision = judged.hold, judged.decision
+    members = entries.judged(tx, request, decision) | entries.held(hold)
     index = tx.append(event="sign.decision", outcome="refused", resumed=resumed, **members)
-    return Refused(decision.reasons, index)
+    return Refused(decision.reasons, index, hold and hold.name)
 
 
 def _approve(
     tx: Transaction,
     request: SignRequest,
-    decision: Decision,
-    permit: _Permit,
+    judged: Judgement,
+    permit: Permit,
     *,
     resumed: bool,
 ) -> Approval:
-    members = entries.judged(tx, request, decision)
+    if judged.hold is not None:
+        holding.use(tx, judged.hold)
+    members = entries.judged(tx, request, judged.decision) | entries.held(judged.hold)
     index = tx.append(event="sign.decision", outcome="granted", resumed=resumed, **members)
     approval = Approval(
         subject=(request.caller.san, request.request_id),

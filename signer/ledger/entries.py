@@ -6,6 +6,7 @@ from typing import Any
 from policy.model import Decision, Decoded, Facts, LimitState
 from policy.reasons import PayloadError
 from signer.audit import record
+from signer.ledger.holds import Hold
 from signer.ledger.transaction import Transaction
 from signer.model import Caller, Outcome, SignRequest
 
@@ -19,7 +20,7 @@ def asked(request: SignRequest) -> dict[str, Any]:
     """Return who asked for what."""
     return {
         "request_id": request.request_id,
-        "caller": _caller(request.caller),
+        "caller": caller(request.caller),
         "key_version": key_version(request.key, request.version),
         "payload": record.Payload(request.format, request.payload_sha256.hex()),
     }
@@ -49,6 +50,11 @@ def _message_hash(decoded: Decoded) -> str:
     return sha256(b"".join((decoded.message, *decoded.further))).hexdigest()
 
 
+def held(hold: Hold | None) -> dict[str, Any]:
+    """Return the hold that a decision rests on or waits for, and who has agreed."""
+    return {"name": hold.name, "approvals": hold.approvals} if hold else {}
+
+
 def settled(outcome: Outcome) -> dict[str, Any]:
     """Return how an approved signing ended."""
     caller, request_id = outcome.approval.subject
@@ -64,7 +70,8 @@ def settled(outcome: Outcome) -> dict[str, Any]:
     return members
 
 
-def _caller(caller: Caller) -> record.Caller:
+def caller(caller: Caller) -> record.Caller:
+    """Return an authenticated peer as records name it."""
     return record.Caller(caller.san, caller.certificate_sha256, caller.address)
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from time import time_ns
 
-from policy import freezes, root
+from policy import root
 from policy.algorithms import Algorithm
 from policy.rules import Policy
 from signer.approval import Approval, Mint
@@ -14,9 +14,10 @@ from signer.audit.note import Checkpoint
 from signer.ledger import control
 from signer.ledger.compiling import Compiler, LoadPolicy
 from signer.ledger.deciding import decide
+from signer.ledger.duty import Duty
 from signer.ledger.lifecycle import Lifecycle
 from signer.ledger.memory import Memory, document
-from signer.ledger.rows import FreezeRow, Kind
+from signer.ledger.rows import Kind
 from signer.ledger.sqlite import SqliteReader, SqliteStore
 from signer.ledger.store import Reader, reading
 from signer.ledger.transaction import Transaction, tree
@@ -85,6 +86,7 @@ class Ledger:
         self._watch = Watch(self.size)
         self._writer = Writer(memory, mint, timing, clock, self._watch.committed, observer)
         self._writer.submit(control.opened)
+        self.duty = Duty(self._writer.submit)
         self.lifecycle = Lifecycle(self._writer.submit, self._reader, self._compiler, clock)
 
     @property
@@ -142,32 +144,6 @@ class Ledger:
         """
         root.load(text)
         return self._writer.submit(partial(control.bootstrap_root, text=text, by=by))
-
-    def freeze(self, scope: str, name: str, by: str, reason: str = "") -> bool:
-        """Freeze a key, caller, asset, destination or all, from the next decision on.
-
-        Returns False if it was frozen already.
-
-        Raises:
-            ValueError: no such scope, or a name that no request could have.
-            LedgerUnavailableError: nothing was changed.
-        """
-        what = freezes.parse(scope, name)
-        return self._writer.submit(partial(control.freeze, what=what, by=by, reason=reason))
-
-    def unfreeze(self, scope: str, name: str, by: str, reason: str = "") -> bool:
-        """End a freeze; raises as ``freeze`` does. Returns False if there was none."""
-        what = freezes.parse(scope, name)
-        return self._writer.submit(partial(control.unfreeze, what=what, by=by, reason=reason))
-
-    def freezes(self) -> list[FreezeRow]:
-        """Return the freezes in force, oldest first.
-
-        Raises:
-            LedgerUnavailableError: they cannot be read.
-        """
-        with reading():
-            return self._reader.freezes()
 
     def policy(self) -> Policy | None:
         """Return the policy in force, whichever process activated it.

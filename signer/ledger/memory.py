@@ -1,6 +1,8 @@
 """What one process keeps between transactions, as long as nobody else wrote."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from policy import root
 from policy.root import Root
@@ -29,13 +31,20 @@ def document(store: Store | Reader, kind: Kind, version: int) -> DocumentRow:
     return row
 
 
+class Stopped(NamedTuple):
+    """What is frozen, and what is slowed to how many requests a minute, by scope and name."""
+
+    frozen: frozenset[tuple[str, str]]
+    rates: Mapping[tuple[str, str], int]
+
+
 class Memory:
     """The caches of the writer."""
 
     def __init__(self, store: Store, compiler: Compiler) -> None:
         self.store = store
         self.compiler = compiler
-        self._frozen: frozenset[tuple[str, str]] = frozenset()
+        self._stopped = Stopped(frozenset(), {})
         self.drop()
 
     def drop(self) -> None:
@@ -80,10 +89,13 @@ class Memory:
             self._root = version, root.load(row.document)
         return self._root[1]
 
-    def freezes(self, state: State) -> frozenset[tuple[str, str]]:
-        """Return what is frozen, as (scope, name)."""
+    def stopped(self, state: State) -> Stopped:
+        """Return what is frozen or slowed."""
         if self._control_seq != state.control_seq:
-            rows = self.store.freezes()
-            self._frozen = frozenset((row.scope, row.name) for row in rows)
+            stops = self.store.stops.all()
+            self._stopped = Stopped(
+                frozenset(stop.what for stop in stops if stop.per_minute is None),
+                {stop.what: stop.per_minute for stop in stops if stop.per_minute is not None},
+            )
             self._control_seq = state.control_seq
-        return self._frozen
+        return self._stopped

@@ -10,7 +10,7 @@ from policy.model import Charge
 class State(NamedTuple):
     """The one row that every transaction reads first and writes last.
 
-    ``seq`` counts transactions and ``control_seq`` those that changed a freeze.
+    ``seq`` counts transactions and ``control_seq`` those that changed a stop.
     ``policy_version`` is None before the first policy, ``root_version`` before the
     first root document. ``clock_ms`` is the newest time ever seen; the tree's peaks
     are 32 bytes each, largest subtree first.
@@ -75,16 +75,6 @@ class DocumentRow:
     sha256: str
     document: str
     activated_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class FreezeRow:
-    """A freeze in force, who set it, and when."""
-
-    scope: str
-    name: str
-    since_ms: int
-    by: str
 
 
 class Kind(StrEnum):

@@ -109,7 +109,41 @@ CREATE TABLE endorsements (
 ) STRICT, WITHOUT ROWID
 """
 
-STEPS: tuple[str, ...] = (_INITIAL, _PROPOSALS)
+_STOPS_AND_HOLDS = """
+CREATE TABLE stops (
+  how        TEXT NOT NULL CHECK (how IN ('freeze', 'rate')),
+  scope      TEXT NOT NULL,
+  name       TEXT NOT NULL,
+  per_minute INTEGER CHECK (per_minute >= 0),
+  since_ms   INTEGER NOT NULL,
+  by         TEXT NOT NULL,
+  reason     TEXT NOT NULL,
+  PRIMARY KEY (how, scope, name),
+  CHECK ((how = 'rate') = (per_minute IS NOT NULL))
+) STRICT, WITHOUT ROWID;
+INSERT INTO stops SELECT 'freeze', scope, name, NULL, since_ms, by, '' FROM freezes;
+DROP TABLE freezes;
+
+CREATE TABLE holds (
+  number         INTEGER PRIMARY KEY CHECK (number > 0),
+  caller         TEXT NOT NULL,
+  request_id     TEXT NOT NULL,
+  key            TEXT NOT NULL,
+  version        INTEGER NOT NULL,
+  format         TEXT NOT NULL,
+  payload_sha256 BLOB NOT NULL,
+  words          TEXT NOT NULL,
+  grants         BLOB NOT NULL,
+  held_ms        INTEGER NOT NULL,
+  expires_ms     INTEGER NOT NULL,
+  standing       TEXT NOT NULL CHECK (standing IN ('pending', 'rejected', 'used')),
+  approvals      BLOB NOT NULL
+) STRICT;
+CREATE INDEX holds_by_request ON holds (caller, request_id);
+CREATE INDEX holds_by_end ON holds (expires_ms)
+"""
+
+STEPS: tuple[str, ...] = (_INITIAL, _PROPOSALS, _STOPS_AND_HOLDS)
 
 
 def migrate(connection: sqlite3.Connection, steps: Sequence[str] = STEPS) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from signer.ledger import entries
+from signer.ledger import entries, holding
 from signer.ledger.rows import Request, SignedRow, Standing
 from signer.ledger.transaction import Transaction
 from signer.model import Outcome
@@ -32,6 +32,7 @@ def _give_back(tx: Transaction, outcome: Outcome) -> None:
     for charge in row.charges:
         tx.windows.refund(charge, row.decided_ms)
     tx.put(row._replace(standing=Standing.RETURNED, charges=()))
+    holding.give_back(tx, row.caller, row.request_id)
 
 
 def _only_attempt(row: Request, outcome: Outcome) -> bool:

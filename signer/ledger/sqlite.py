@@ -16,7 +16,9 @@ from policy.windows import Bucket
 from signer.errors import ConfigError
 from signer.ledger import schema
 from signer.ledger.documents import Documents, Proposals
-from signer.ledger.rows import FreezeRow, Request, SignedRow, Standing, State
+from signer.ledger.holds import Holds
+from signer.ledger.rows import Request, SignedRow, Standing, State
+from signer.ledger.stops import Stops
 from signer.ledger.store import Changes, StoreError
 
 BUSY_SECONDS = 10.0
@@ -33,7 +35,6 @@ STATE = (
     "SELECT seq, control_seq, policy_version, clock_ms, tree_size, tree_peaks, root_version"
     " FROM state"
 )
-_FREEZES = "SELECT scope, name, since_ms, by FROM freezes ORDER BY since_ms, scope, name"
 _REQUEST = """
   SELECT caller, request_id, key, version, format, payload_sha256, standing, decided_ms,
          lease_ms, decision, policy_version, charges, resumed, signature
@@ -116,6 +117,8 @@ class SqliteStore:
         self._rows = self._connection.execute
         self.documents = Documents(self._all)
         self.proposals = Proposals(self._all)
+        self.stops = Stops(self._all)
+        self.holds = Holds(self._all)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -212,20 +215,6 @@ class SqliteStore:
         """Forget all buckets that have left their windows."""
         self._rows("DELETE FROM buckets WHERE last_ms + span_ms <= ?", (now_ms,))
 
-    def freezes(self) -> list[FreezeRow]:
-        """Read the freezes in force."""
-        return [FreezeRow(*row) for row in self._rows(_FREEZES)]
-
-    def freeze(self, freeze: FreezeRow) -> bool:
-        """Add a freeze; False if it was in force already."""
-        row = (freeze.scope, freeze.name, freeze.since_ms, freeze.by)
-        return self._rows("INSERT OR IGNORE INTO freezes VALUES (?, ?, ?, ?)", row).rowcount == 1
-
-    def unfreeze(self, scope: str, name: str) -> bool:
-        """End a freeze; False if there was none."""
-        deleted = self._rows("DELETE FROM freezes WHERE scope = ? AND name = ?", (scope, name))
-        return deleted.rowcount == 1
-
     def _all(self, sql: str, parameters: Sequence[object]) -> list[Any]:
         return self._rows(sql, parameters).fetchall()
 
@@ -243,6 +232,8 @@ class SqliteReader:
         self._lock = threading.Lock()
         self.documents = Documents(self._query)
         self.proposals = Proposals(self._query)
+        self.stops = Stops(self._query)
+        self.holds = Holds(self._query)
 
     def state(self) -> State:
         """Read the state."""
@@ -253,10 +244,6 @@ class SqliteReader:
         return self._all(
             "SELECT idx, body FROM leaves WHERE idx >= ? ORDER BY idx LIMIT ?", start, limit
         )
-
-    def freezes(self) -> list[FreezeRow]:
-        """Read the freezes in force."""
-        return [FreezeRow(*row) for row in self._all(_FREEZES)]
 
     def _all(self, sql: str, *parameters: object) -> list[Any]:
         return self._query(sql, parameters)

@@ -8,7 +8,9 @@ from policy.model import Counter
 from policy.windows import Bucket
 from signer.errors import LedgerUnavailableError
 from signer.ledger.documents import Documents, Proposals
-from signer.ledger.rows import FreezeRow, Request, SignedRow, State
+from signer.ledger.holds import Holds
+from signer.ledger.rows import Request, SignedRow, State
+from signer.ledger.stops import Stops
 
 
 class StoreError(Exception):
@@ -37,6 +39,8 @@ class Store(Protocol):
 
     documents: Documents
     proposals: Proposals
+    stops: Stops
+    holds: Holds
 
     def transaction(self) -> AbstractContextManager[None]:
         """Exclude all other writers; commit durably at the end, or roll back.
@@ -72,15 +76,6 @@ class Store(Protocol):
     def drop_expired(self, now_ms: int) -> None:
         """Forget all buckets that have left their windows."""
 
-    def freezes(self) -> list[FreezeRow]:
-        """Read the freezes in force."""
-
-    def freeze(self, freeze: FreezeRow) -> bool:
-        """Add a freeze; False if it was in force already."""
-
-    def unfreeze(self, scope: str, name: str) -> bool:
-        """End a freeze; False if there was none."""
-
     def close(self) -> None:
         """Close the connection."""
 
@@ -90,6 +85,8 @@ class Reader(Protocol):
 
     documents: Documents
     proposals: Proposals
+    stops: Stops
+    holds: Holds
 
     def state(self) -> State:
         """Read the state.
@@ -100,9 +97,6 @@ class Reader(Protocol):
 
     def leaves(self, start: int, limit: int) -> list[tuple[int, bytes]]:
         """Read at most ``limit`` leaves from index ``start`` on."""
-
-    def freezes(self) -> list[FreezeRow]:
-        """Read the freezes in force."""
 
     def close(self) -> None:
         """Close the connection."""

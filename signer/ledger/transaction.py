@@ -42,7 +42,7 @@ class Transaction:
         """Read what control operations may have changed."""
         self.policy: Active | None = self._memory.policy(self.state)
         self.root: Root | None = self._memory.root(self.state)
-        self.freezes = self._memory.freezes(self.state)
+        self.stopped = self._memory.stopped(self.state)
 
     def append(self, **members: Any) -> int:
         """Add a record to the audit log and return its index."""

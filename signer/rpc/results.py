@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from signer.errors import SigngateError
 from signer.hsm import PublicKey
-from signer.model import Signed
+from signer.model import Signed, Validated
 from signer.rpc.artifacts import ARTIFACTS
 from signer.rpc.status import shielded, status_of
+from signer.rpc.validations import validation
 from signer.signing import Result
 from signer.v1 import signing_service_pb2 as pb
 
@@ -33,6 +34,8 @@ class Results:
             audit_index=result.leaf_index,
             policy_version=result.policy_version,
         )
+        if isinstance(result, Validated):
+            response.validation.CopyFrom(validation(result.explanation))
         if isinstance(result, Signed):
             response.signature = result.signature
             response.replayed = result.replayed

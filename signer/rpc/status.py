@@ -42,11 +42,15 @@ STATUS: dict[Policy | Service, int] = {
     Policy.GRANT_NOT_IN_FORCE: code_pb2.PERMISSION_DENIED,
     Policy.OUTSIDE_HOURS: code_pb2.PERMISSION_DENIED,
     Policy.APPROVAL_REQUIRED: code_pb2.FAILED_PRECONDITION,
+    Policy.APPROVAL_REJECTED: code_pb2.PERMISSION_DENIED,
+    Policy.APPROVAL_BACKLOG: code_pb2.RESOURCE_EXHAUSTED,
+    Policy.VALIDATION_NOT_ALLOWED: code_pb2.PERMISSION_DENIED,
     Policy.NO_LIMIT_FOR_ASSET: code_pb2.PERMISSION_DENIED,
     Policy.LIMIT_PER_REQUEST: code_pb2.PERMISSION_DENIED,
     Policy.LIMIT_WINDOW_TOTAL: code_pb2.RESOURCE_EXHAUSTED,
     Policy.LIMIT_WINDOW_COUNT: code_pb2.RESOURCE_EXHAUSTED,
     Policy.FROZEN: code_pb2.FAILED_PRECONDITION,
+    Policy.EMERGENCY_RATE: code_pb2.RESOURCE_EXHAUSTED,
     Service.INVALID_REQUEST: code_pb2.INVALID_ARGUMENT,
     Service.UNAUTHENTICATED: code_pb2.UNAUTHENTICATED,
     Service.CALLER_NOT_ALLOWED: code_pb2.PERMISSION_DENIED,
@@ -62,6 +66,11 @@ STATUS: dict[Policy | Service, int] = {
     Service.PROPOSAL_STALE: code_pb2.FAILED_PRECONDITION,
     Service.PROPOSAL_MISMATCH: code_pb2.INVALID_ARGUMENT,
     Service.QUORUM_REQUIRED: code_pb2.FAILED_PRECONDITION,
+    Service.APPROVAL_NOT_FOUND: code_pb2.NOT_FOUND,
+    Service.APPROVAL_CLOSED: code_pb2.FAILED_PRECONDITION,
+    Service.SCOPE_UNKNOWN: code_pb2.INVALID_ARGUMENT,
+    Service.RATE_NOT_LOWER: code_pb2.FAILED_PRECONDITION,
+    Service.RATE_LIMITED: code_pb2.RESOURCE_EXHAUSTED,
     Service.VERSION_NOT_FOUND: code_pb2.NOT_FOUND,
     Service.DOCUMENT_INVALID: code_pb2.INVALID_ARGUMENT,
     Service.DOCUMENT_UNCHANGED: code_pb2.FAILED_PRECONDITION,
@@ -85,6 +94,8 @@ def status_of(error: SigngateError) -> status_pb2.Status:
     details = [error_details_pb2.ErrorInfo(reason=error.code, domain=DOMAIN)]
     if isinstance(error, RefusedError):
         details[0].metadata["audit_index"] = str(error.leaf_index)
+        if error.hold is not None:
+            details[0].metadata["approval"] = error.hold
     number = STATUS[error.code]
     packed = [_packed(detail) for detail in details]
     if number == code_pb2.UNAVAILABLE or error.code is Service.HSM_OVERLOADED:

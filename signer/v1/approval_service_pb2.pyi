@@ -90,10 +90,10 @@ class Approval(_message.Message):
     state: Global___Approval.State.ValueType
     """Tells where it stands."""
     required_approvals: _builtins.int
-    """Tells how many approvals it needs."""
+    """Tells how many approvals it needs; 0 if the policy in force has no such grant."""
     @_builtins.property
     def approvers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Lists the approvers who approved, by SAN."""
+        """Lists the approvers whose approval counts by the policy in force, by SAN."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -240,7 +240,7 @@ class RejectRequestRequest(_message.Message):
     name: _builtins.str
     """Names it."""
     reason: _builtins.str
-    """Says why, for the audit log; at most 1,000 characters."""
+    """Says why, for the audit log; 1 to 1,000 characters."""
     def __init__(
         self,
         *,

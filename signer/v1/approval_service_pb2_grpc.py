@@ -28,8 +28,11 @@ if _version_not_supported:
 class ApprovalServiceStub:
     """Lets named approvers decide on requests above a grant's threshold.
 
-    The caller of a held request got FAILED_PRECONDITION with the approval's name;
-    once approved, it repeats the same request id and gets its signature.
+    The caller of a held request got FAILED_PRECONDITION with the approval's name in
+    ErrorInfo's `approval`; once approved, it repeats the same request id and gets its
+    signature, if limits, freezes and everything else allow it at that moment. An approval
+    is used once. Only approvers of the grant see a held request, and never its caller;
+    for everybody else it does not exist (NOT_FOUND).
     """
 
     def __init__(self, channel):
@@ -63,8 +66,11 @@ class ApprovalServiceStub:
 class ApprovalServiceServicer:
     """Lets named approvers decide on requests above a grant's threshold.
 
-    The caller of a held request got FAILED_PRECONDITION with the approval's name;
-    once approved, it repeats the same request id and gets its signature.
+    The caller of a held request got FAILED_PRECONDITION with the approval's name in
+    ErrorInfo's `approval`; once approved, it repeats the same request id and gets its
+    signature, if limits, freezes and everything else allow it at that moment. An approval
+    is used once. Only approvers of the grant see a held request, and never its caller;
+    for everybody else it does not exist (NOT_FOUND).
     """
 
     def GetApproval(self, request, context):
@@ -90,7 +96,7 @@ class ApprovalServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RejectRequest(self, request, context):
-        """Rejects a held request for good.
+        """Rejects a held request for good: its request id is never signed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -130,8 +136,11 @@ def add_ApprovalServiceServicer_to_server(servicer, server):
 class ApprovalService:
     """Lets named approvers decide on requests above a grant's threshold.
 
-    The caller of a held request got FAILED_PRECONDITION with the approval's name;
-    once approved, it repeats the same request id and gets its signature.
+    The caller of a held request got FAILED_PRECONDITION with the approval's name in
+    ErrorInfo's `approval`; once approved, it repeats the same request id and gets its
+    signature, if limits, freezes and everything else allow it at that moment. An approval
+    is used once. Only approvers of the grant see a held request, and never its caller;
+    for everybody else it does not exist (NOT_FOUND).
     """
 
     @staticmethod

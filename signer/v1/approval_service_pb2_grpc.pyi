@@ -29,8 +29,11 @@ GRPC_VERSION: str
 class ApprovalServiceStub:
     """Lets named approvers decide on requests above a grant's threshold.
 
-    The caller of a held request got FAILED_PRECONDITION with the approval's name;
-    once approved, it repeats the same request id and gets its signature.
+    The caller of a held request got FAILED_PRECONDITION with the approval's name in
+    ErrorInfo's `approval`; once approved, it repeats the same request id and gets its
+    signature, if limits, freezes and everything else allow it at that moment. An approval
+    is used once. Only approvers of the grant see a held request, and never its caller;
+    for everybody else it does not exist (NOT_FOUND).
     """
 
     @_typing.overload
@@ -46,14 +49,17 @@ class ApprovalServiceStub:
     by one approver changes nothing.
     """
     RejectRequest: _grpc.UnaryUnaryMultiCallable[_approval_service_pb2.RejectRequestRequest, _approval_service_pb2.Approval]
-    """Rejects a held request for good."""
+    """Rejects a held request for good: its request id is never signed."""
 
 @_typing.type_check_only
 class ApprovalServiceAsyncStub(ApprovalServiceStub):
     """Lets named approvers decide on requests above a grant's threshold.
 
-    The caller of a held request got FAILED_PRECONDITION with the approval's name;
-    once approved, it repeats the same request id and gets its signature.
+    The caller of a held request got FAILED_PRECONDITION with the approval's name in
+    ErrorInfo's `approval`; once approved, it repeats the same request id and gets its
+    signature, if limits, freezes and everything else allow it at that moment. An approval
+    is used once. Only approvers of the grant see a held request, and never its caller;
+    for everybody else it does not exist (NOT_FOUND).
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -66,13 +72,16 @@ class ApprovalServiceAsyncStub(ApprovalServiceStub):
     by one approver changes nothing.
     """
     RejectRequest: _aio.UnaryUnaryMultiCallable[_approval_service_pb2.RejectRequestRequest, _approval_service_pb2.Approval]  # type: ignore[assignment]
-    """Rejects a held request for good."""
+    """Rejects a held request for good: its request id is never signed."""
 
 class ApprovalServiceServicer(metaclass=_abc_1.ABCMeta):
     """Lets named approvers decide on requests above a grant's threshold.
 
-    The caller of a held request got FAILED_PRECONDITION with the approval's name;
-    once approved, it repeats the same request id and gets its signature.
+    The caller of a held request got FAILED_PRECONDITION with the approval's name in
+    ErrorInfo's `approval`; once approved, it repeats the same request id and gets its
+    signature, if limits, freezes and everything else allow it at that moment. An approval
+    is used once. Only approvers of the grant see a held request, and never its caller;
+    for everybody else it does not exist (NOT_FOUND).
     """
 
     @_abc_1.abstractmethod
@@ -107,6 +116,6 @@ class ApprovalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _approval_service_pb2.RejectRequestRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_approval_service_pb2.Approval, _abc.Awaitable[_approval_service_pb2.Approval]]:
-        """Rejects a held request for good."""
+        """Rejects a held request for good: its request id is never signed."""
 
 def add_ApprovalServiceServicer_to_server(servicer: ApprovalServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

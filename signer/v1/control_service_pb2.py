@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fsigner/v1/control_service.proto\x12\tsigner.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x80\x01\n\x05Scope\x12\r\n\x03key\x18\x01 \x01(\tH\x00\x12\x10\n\x06\x63\x61ller\x18\x02 \x01(\tH\x00\x12\x0f\n\x05\x61sset\x18\x03 \x01(\tH\x00\x12\x15\n\x0b\x64\x65stination\x18\x04 \x01(\tH\x00\x12\x0f\n\x05group\x18\x05 \x01(\tH\x00\x12\x14\n\neverything\x18\x06 \x01(\x08H\x00\x42\x07\n\x05scope\"\xbc\x01\n\x0b\x46reezeState\x12\x1f\n\x05scope\x18\x01 \x01(\x0b\x32\x10.signer.v1.Scope\x12\x0e\n\x06\x66rozen\x18\x02 \x01(\x08\x12\x11\n\tfrozen_by\x18\x03 \x01(\t\x12/\n\x0b\x66reeze_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x13unfreeze_requesters\x18\x05 \x03(\t\x12\x1b\n\x13required_requesters\x18\x06 \x01(\x05\"L\n\rFreezeRequest\x12%\n\x05scope\x18\x01 \x01(\x0b\x32\x10.signer.v1.ScopeB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"N\n\x0fUnfreezeRequest\x12%\n\x05scope\x18\x01 \x01(\x0b\x32\x10.signer.v1.ScopeB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\x14\n\x12ListFreezesRequest\">\n\x13ListFreezesResponse\x12\'\n\x07\x66reezes\x18\x01 \x03(\x0b\x32\x16.signer.v1.FreezeState\"y\n\x17SetEmergencyRateRequest\x12%\n\x05scope\x18\x01 \x01(\x0b\x32\x10.signer.v1.ScopeB\x04\xe2\x41\x01\x02\x12!\n\x13requests_per_minute\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\"\x8b\x01\n\rEmergencyRate\x12\x1f\n\x05scope\x18\x01 \x01(\x0b\x32\x10.signer.v1.Scope\x12\x1b\n\x13requests_per_minute\x18\x02 \x01(\x05\x12\x0e\n\x06set_by\x18\x03 \x01(\t\x12,\n\x08set_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xac\x02\n\x0e\x43ontrolService\x12:\n\x06\x46reeze\x12\x18.signer.v1.FreezeRequest\x1a\x16.signer.v1.FreezeState\x12>\n\x08Unfreeze\x12\x1a.signer.v1.UnfreezeRequest\x1a\x16.signer.v1.FreezeState\x12L\n\x0bListFreezes\x12\x1d.signer.v1.ListFreezesRequest\x1a\x1e.signer.v1.ListFreezesResponse\x12P\n\x10SetEmergencyRate\x12\".signer.v1.SetEmergencyRateRequest\x1a\x18.signer.v1.EmergencyRateb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fsigner/v1/control_service.proto\x12\tsigner.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x80\x01\n\x05Scope\x12\r\n\x03key\x18\x01 \x01(\tH\x00\x12\x10\n\x06\x63\x61ller\x18\x02 \x01(\tH\x00\x12\x0f\n\x05\x61sset\x18\x03 \x01(\tH\x00\x12\x15\n\x0b\x64\x65stination\x18\x04 \x01(\tH\x00\x12\x0f\n\x05group\x18\x05 \x01(\tH\x00\x12\x14\n\neverything\x18\x06 \x01(\x08H\x00\x42\x07\n\x05scope\"\xcc\x01\n\x0b\x46reezeState\x12\x1f\n\x05scope\x18\x01 \x01(\x0b\x32\x10.signer.v1.Scope\x12\x0e\n\x06\x66rozen\x18\x02 \x01(\x08\x12\x11\n\tfrozen_by\x18\x03 \x01(\t\x12/\n\x0b\x66reeze_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x13unfreeze_requesters\x18\x05 \x03(\t\x12\x1b\n\x13required_requesters\x18\x06 \x01(\x05\x12\x0e\n\x06reason\x18\x07 \x01(\t\"i\n\rFreezeRequest\x12%\n\x05scope\x18\x01 \x01(\x0b\x32\x10.signer.v1.ScopeB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rallow_unknown\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\"N\n\x0fUnfreezeRequest\x12%\n\x05scope\x18\x01 \x01(\x0b\x32\x10.signer.v1.ScopeB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\x14\n\x12ListFreezesRequest\">\n\x13ListFreezesResponse\x12\'\n\x07\x66reezes\x18\x01 \x03(\x0b\x32\x16.signer.v1.FreezeState\"\x96\x01\n\x17SetEmergencyRateRequest\x12%\n\x05scope\x18\x01 \x01(\x0b\x32\x10.signer.v1.ScopeB\x04\xe2\x41\x01\x02\x12!\n\x13requests_per_minute\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rallow_unknown\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\xe2\x01\n\rEmergencyRate\x12\x1f\n\x05scope\x18\x01 \x01(\x0b\x32\x10.signer.v1.Scope\x12\x1b\n\x13requests_per_minute\x18\x02 \x01(\x05\x12\x0e\n\x06set_by\x18\x03 \x01(\t\x12,\n\x08set_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08in_force\x18\x05 \x01(\x08\x12\x16\n\x0e\x65nd_requesters\x18\x06 \x03(\t\x12\x1b\n\x13required_requesters\x18\x07 \x01(\x05\x12\x0e\n\x06reason\x18\x08 \x01(\t\"V\n\x17\x45ndEmergencyRateRequest\x12%\n\x05scope\x18\x01 \x01(\x0b\x32\x10.signer.v1.ScopeB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\x1b\n\x19ListEmergencyRatesRequest\"E\n\x1aListEmergencyRatesResponse\x12\'\n\x05rates\x18\x01 \x03(\x0b\x32\x18.signer.v1.EmergencyRate2\xe1\x03\n\x0e\x43ontrolService\x12:\n\x06\x46reeze\x12\x18.signer.v1.FreezeRequest\x1a\x16.signer.v1.FreezeState\x12>\n\x08Unfreeze\x12\x1a.signer.v1.UnfreezeRequest\x1a\x16.signer.v1.FreezeState\x12L\n\x0bListFreezes\x12\x1d.signer.v1.ListFreezesRequest\x1a\x1e.signer.v1.ListFreezesResponse\x12P\n\x10SetEmergencyRate\x12\".signer.v1.SetEmergencyRateRequest\x1a\x18.signer.v1.EmergencyRate\x12P\n\x10\x45ndEmergencyRate\x12\".signer.v1.EndEmergencyRateRequest\x1a\x18.signer.v1.EmergencyRate\x12\x61\n\x12ListEmergencyRates\x12$.signer.v1.ListEmergencyRatesRequest\x1a%.signer.v1.ListEmergencyRatesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,6 +37,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FREEZEREQUEST'].fields_by_name['scope']._serialized_options = b'\342A\001\002'
   _globals['_FREEZEREQUEST'].fields_by_name['reason']._loaded_options = None
   _globals['_FREEZEREQUEST'].fields_by_name['reason']._serialized_options = b'\342A\001\002'
+  _globals['_FREEZEREQUEST'].fields_by_name['allow_unknown']._loaded_options = None
+  _globals['_FREEZEREQUEST'].fields_by_name['allow_unknown']._serialized_options = b'\342A\001\001'
   _globals['_UNFREEZEREQUEST'].fields_by_name['scope']._loaded_options = None
   _globals['_UNFREEZEREQUEST'].fields_by_name['scope']._serialized_options = b'\342A\001\002'
   _globals['_UNFREEZEREQUEST'].fields_by_name['reason']._loaded_options = None
@@ -47,22 +49,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETEMERGENCYRATEREQUEST'].fields_by_name['requests_per_minute']._serialized_options = b'\342A\001\002'
   _globals['_SETEMERGENCYRATEREQUEST'].fields_by_name['reason']._loaded_options = None
   _globals['_SETEMERGENCYRATEREQUEST'].fields_by_name['reason']._serialized_options = b'\342A\001\002'
+  _globals['_SETEMERGENCYRATEREQUEST'].fields_by_name['allow_unknown']._loaded_options = None
+  _globals['_SETEMERGENCYRATEREQUEST'].fields_by_name['allow_unknown']._serialized_options = b'\342A\001\001'
+  _globals['_ENDEMERGENCYRATEREQUEST'].fields_by_name['scope']._loaded_options = None
+  _globals['_ENDEMERGENCYRATEREQUEST'].fields_by_name['scope']._serialized_options = b'\342A\001\002'
+  _globals['_ENDEMERGENCYRATEREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_ENDEMERGENCYRATEREQUEST'].fields_by_name['reason']._serialized_options = b'\342A\001\002'
   _globals['_SCOPE']._serialized_start=113
   _globals['_SCOPE']._serialized_end=241
   _globals['_FREEZESTATE']._serialized_start=244
-  _globals['_FREEZESTATE']._serialized_end=432
-  _globals['_FREEZEREQUEST']._serialized_start=434
-  _globals['_FREEZEREQUEST']._serialized_end=510
-  _globals['_UNFREEZEREQUEST']._serialized_start=512
-  _globals['_UNFREEZEREQUEST']._serialized_end=590
-  _globals['_LISTFREEZESREQUEST']._serialized_start=592
-  _globals['_LISTFREEZESREQUEST']._serialized_end=612
-  _globals['_LISTFREEZESRESPONSE']._serialized_start=614
-  _globals['_LISTFREEZESRESPONSE']._serialized_end=676
-  _globals['_SETEMERGENCYRATEREQUEST']._serialized_start=678
-  _globals['_SETEMERGENCYRATEREQUEST']._serialized_end=799
-  _globals['_EMERGENCYRATE']._serialized_start=802
-  _globals['_EMERGENCYRATE']._serialized_end=941
-  _globals['_CONTROLSERVICE']._serialized_start=944
-  _globals['_CONTROLSERVICE']._serialized_end=1244
+  _globals['_FREEZESTATE']._serialized_end=448
+  _globals['_FREEZEREQUEST']._serialized_start=450
+  _globals['_FREEZEREQUEST']._serialized_end=555
+  _globals['_UNFREEZEREQUEST']._serialized_start=557
+  _globals['_UNFREEZEREQUEST']._serialized_end=635
+  _globals['_LISTFREEZESREQUEST']._serialized_start=637
+  _globals['_LISTFREEZESREQUEST']._serialized_end=657
+  _globals['_LISTFREEZESRESPONSE']._serialized_start=659
+  _globals['_LISTFREEZESRESPONSE']._serialized_end=721
+  _globals['_SETEMERGENCYRATEREQUEST']._serialized_start=724
+  _globals['_SETEMERGENCYRATEREQUEST']._serialized_end=874
+  _globals['_EMERGENCYRATE']._serialized_start=877
+  _globals['_EMERGENCYRATE']._serialized_end=1103
+  _globals['_ENDEMERGENCYRATEREQUEST']._serialized_start=1105
+  _globals['_ENDEMERGENCYRATEREQUEST']._serialized_end=1191
+  _globals['_LISTEMERGENCYRATESREQUEST']._serialized_start=1193
+  _globals['_LISTEMERGENCYRATESREQUEST']._serialized_end=1220
+  _globals['_LISTEMERGENCYRATESRESPONSE']._serialized_start=1222
+  _globals['_LISTEMERGENCYRATESRESPONSE']._serialized_end=1291
+  _globals['_CONTROLSERVICE']._serialized_start=1294
+  _globals['_CONTROLSERVICE']._serialized_end=1775
 # @@protoc_insertion_point(module_scope)

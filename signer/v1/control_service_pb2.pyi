@@ -36,9 +36,9 @@ class Scope(_message.Message):
     caller: _builtins.str
     """Names a caller, by SAN."""
     asset: _builtins.str
-    """Names an asset as in the policy, such as `USDC@eip155:1`."""
+    """Names an asset as in the policy, such as `USDC@eip155:1`, or by its CAIP-19 id."""
     destination: _builtins.str
-    """Names a destination in its canonical form."""
+    """Names a destination; an Ethereum address in any case."""
     group: _builtins.str
     """Names a group of keys as in the policy."""
     everything: _builtins.bool
@@ -75,12 +75,15 @@ class FreezeState(_message.Message):
     FREEZE_TIME_FIELD_NUMBER: _builtins.int
     UNFREEZE_REQUESTERS_FIELD_NUMBER: _builtins.int
     REQUIRED_REQUESTERS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     frozen: _builtins.bool
     """Is true while it is frozen."""
     frozen_by: _builtins.str
-    """Names the officer who froze it, by SAN."""
+    """Names who froze it, by SAN."""
     required_requesters: _builtins.int
-    """Tells how many have to ask."""
+    """Tells how many have to ask; 0 if there is no root document, so that it cannot end."""
+    reason: _builtins.str
+    """Says why it was frozen."""
     @_builtins.property
     def scope(self) -> Global___Scope:
         """Names what is frozen."""
@@ -91,7 +94,7 @@ class FreezeState(_message.Message):
 
     @_builtins.property
     def unfreeze_requesters(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Lists the officers who have asked for its end."""
+        """Lists the officers whose asking for its end counts, by SAN."""
 
     def __init__(
         self,
@@ -102,10 +105,11 @@ class FreezeState(_message.Message):
         freeze_time: _timestamp_pb2.Timestamp | None = ...,
         unfreeze_requesters: _abc.Iterable[_builtins.str] | None = ...,
         required_requesters: _builtins.int = ...,
+        reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["freeze_time", b"freeze_time", "scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["freeze_time", b"freeze_time", "frozen", b"frozen", "frozen_by", b"frozen_by", "required_requesters", b"required_requesters", "scope", b"scope", "unfreeze_requesters", b"unfreeze_requesters"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["freeze_time", b"freeze_time", "frozen", b"frozen", "frozen_by", b"frozen_by", "reason", b"reason", "required_requesters", b"required_requesters", "scope", b"scope", "unfreeze_requesters", b"unfreeze_requesters"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -119,8 +123,13 @@ class FreezeRequest(_message.Message):
 
     SCOPE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    ALLOW_UNKNOWN_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """Says why, for the audit log; at most 1,000 characters."""
+    """Says why, for the audit log; 1 to 1,000 characters."""
+    allow_unknown: _builtins.bool
+    """Freezes a name that the policy in force does not have, too; without it such a name
+    is refused with SCOPE_UNKNOWN, since it is most likely misspelt.
+    """
     @_builtins.property
     def scope(self) -> Global___Scope:
         """Names what to freeze."""
@@ -130,10 +139,11 @@ class FreezeRequest(_message.Message):
         *,
         scope: Global___Scope | None = ...,
         reason: _builtins.str = ...,
+        allow_unknown: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "scope", b"scope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_unknown", b"allow_unknown", "reason", b"reason", "scope", b"scope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -148,7 +158,7 @@ class UnfreezeRequest(_message.Message):
     SCOPE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """Says why, for the audit log; at most 1,000 characters."""
+    """Says why, for the audit log; 1 to 1,000 characters."""
     @_builtins.property
     def scope(self) -> Global___Scope:
         """Names what to unfreeze."""
@@ -217,10 +227,13 @@ class SetEmergencyRateRequest(_message.Message):
     SCOPE_FIELD_NUMBER: _builtins.int
     REQUESTS_PER_MINUTE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    ALLOW_UNKNOWN_FIELD_NUMBER: _builtins.int
     requests_per_minute: _builtins.int
-    """Bounds signatures a minute, from 0."""
+    """Bounds signatures a minute, from 0 to 1,000,000."""
     reason: _builtins.str
-    """Says why, for the audit log; at most 1,000 characters."""
+    """Says why, for the audit log; 1 to 1,000 characters."""
+    allow_unknown: _builtins.bool
+    """Slows a name that the policy in force does not have, too; see FreezeRequest."""
     @_builtins.property
     def scope(self) -> Global___Scope:
         """Names what to slow."""
@@ -231,10 +244,11 @@ class SetEmergencyRateRequest(_message.Message):
         scope: Global___Scope | None = ...,
         requests_per_minute: _builtins.int = ...,
         reason: _builtins.str = ...,
+        allow_unknown: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "requests_per_minute", b"requests_per_minute", "scope", b"scope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_unknown", b"allow_unknown", "reason", b"reason", "requests_per_minute", b"requests_per_minute", "scope", b"scope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -250,10 +264,20 @@ class EmergencyRate(_message.Message):
     REQUESTS_PER_MINUTE_FIELD_NUMBER: _builtins.int
     SET_BY_FIELD_NUMBER: _builtins.int
     SET_TIME_FIELD_NUMBER: _builtins.int
+    IN_FORCE_FIELD_NUMBER: _builtins.int
+    END_REQUESTERS_FIELD_NUMBER: _builtins.int
+    REQUIRED_REQUESTERS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     requests_per_minute: _builtins.int
-    """Bounds signatures a minute."""
+    """Bounds signatures in any 60 seconds."""
     set_by: _builtins.str
-    """Names the officer who set it, by SAN."""
+    """Names who set it, by SAN."""
+    in_force: _builtins.bool
+    """Is true while it is in force."""
+    required_requesters: _builtins.int
+    """Tells how many have to ask; 0 if there is no root document, so that it cannot end."""
+    reason: _builtins.str
+    """Says why it was set."""
     @_builtins.property
     def scope(self) -> Global___Scope:
         """Names what is slowed."""
@@ -262,6 +286,10 @@ class EmergencyRate(_message.Message):
     def set_time(self) -> _timestamp_pb2.Timestamp:
         """Tells when it was set."""
 
+    @_builtins.property
+    def end_requesters(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Lists the officers whose asking for its end counts, by SAN."""
+
     def __init__(
         self,
         *,
@@ -269,11 +297,84 @@ class EmergencyRate(_message.Message):
         requests_per_minute: _builtins.int = ...,
         set_by: _builtins.str = ...,
         set_time: _timestamp_pb2.Timestamp | None = ...,
+        in_force: _builtins.bool = ...,
+        end_requesters: _abc.Iterable[_builtins.str] | None = ...,
+        required_requesters: _builtins.int = ...,
+        reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["scope", b"scope", "set_time", b"set_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["requests_per_minute", b"requests_per_minute", "scope", b"scope", "set_by", b"set_by", "set_time", b"set_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_requesters", b"end_requesters", "in_force", b"in_force", "reason", b"reason", "requests_per_minute", b"requests_per_minute", "required_requesters", b"required_requesters", "scope", b"scope", "set_by", b"set_by", "set_time", b"set_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EmergencyRate: _TypeAlias = EmergencyRate  # noqa: Y015
+
+@_typing.final
+class EndEmergencyRateRequest(_message.Message):
+    """Asks for an emergency rate to end."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCOPE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """Says why, for the audit log; 1 to 1,000 characters."""
+    @_builtins.property
+    def scope(self) -> Global___Scope:
+        """Names what is slowed."""
+
+    def __init__(
+        self,
+        *,
+        scope: Global___Scope | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["scope", b"scope"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "scope", b"scope"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndEmergencyRateRequest: _TypeAlias = EndEmergencyRateRequest  # noqa: Y015
+
+@_typing.final
+class ListEmergencyRatesRequest(_message.Message):
+    """Asks for the emergency rates in force."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListEmergencyRatesRequest: _TypeAlias = ListEmergencyRatesRequest  # noqa: Y015
+
+@_typing.final
+class ListEmergencyRatesResponse(_message.Message):
+    """Carries the emergency rates in force."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RATES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def rates(self) -> _containers.RepeatedCompositeFieldContainer[Global___EmergencyRate]:
+        """Lists them."""
+
+    def __init__(
+        self,
+        *,
+        rates: _abc.Iterable[Global___EmergencyRate] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rates", b"rates"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListEmergencyRatesResponse: _TypeAlias = ListEmergencyRatesResponse  # noqa: Y015

@@ -27,6 +27,11 @@ if _version_not_supported:
 
 class ControlServiceStub:
     """Lets one officer stop signing at once, and a quorum allow it again.
+
+    Whoever may use the control port may freeze and slow. An end is asked for by an
+    officer of the root document and comes once as many other officers as its quorum says
+    have asked for it, too; whoever froze may be among them. Freezing or slowing the same
+    again drops what was asked for so far.
     """
 
     def __init__(self, channel):
@@ -55,37 +60,65 @@ class ControlServiceStub:
                 request_serializer=signer_dot_v1_dot_control__service__pb2.SetEmergencyRateRequest.SerializeToString,
                 response_deserializer=signer_dot_v1_dot_control__service__pb2.EmergencyRate.FromString,
                 _registered_method=True)
+        self.EndEmergencyRate = channel.unary_unary(
+                '/signer.v1.ControlService/EndEmergencyRate',
+                request_serializer=signer_dot_v1_dot_control__service__pb2.EndEmergencyRateRequest.SerializeToString,
+                response_deserializer=signer_dot_v1_dot_control__service__pb2.EmergencyRate.FromString,
+                _registered_method=True)
+        self.ListEmergencyRates = channel.unary_unary(
+                '/signer.v1.ControlService/ListEmergencyRates',
+                request_serializer=signer_dot_v1_dot_control__service__pb2.ListEmergencyRatesRequest.SerializeToString,
+                response_deserializer=signer_dot_v1_dot_control__service__pb2.ListEmergencyRatesResponse.FromString,
+                _registered_method=True)
 
 
 class ControlServiceServicer:
     """Lets one officer stop signing at once, and a quorum allow it again.
+
+    Whoever may use the control port may freeze and slow. An end is asked for by an
+    officer of the root document and comes once as many other officers as its quorum says
+    have asked for it, too; whoever froze may be among them. Freezing or slowing the same
+    again drops what was asked for so far.
     """
 
     def Freeze(self, request, context):
         """Freezes what the scope names, in every worker and replica, with the next
-        ledger transaction. Is idempotent. Takes one officer.
+        ledger transaction. Is idempotent. Takes one caller.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Unfreeze(self, request, context):
-        """Asks for a freeze to end, or agrees to somebody's asking; it ends when the
-        quorum has asked.
+        """Asks for a freeze to end, or agrees to somebody's asking.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListFreezes(self, request, context):
-        """Lists the freezes in force.
+        """Lists the freezes in force, oldest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SetEmergencyRate(self, request, context):
-        """Sets an emergency rate for a scope: it can only lower what the policy allows.
+        """Sets an emergency rate for a scope: it can only lower what is allowed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndEmergencyRate(self, request, context):
+        """Asks for an emergency rate to end, or agrees to somebody's asking.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEmergencyRates(self, request, context):
+        """Lists the emergency rates in force, oldest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -114,6 +147,16 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     request_deserializer=signer_dot_v1_dot_control__service__pb2.SetEmergencyRateRequest.FromString,
                     response_serializer=signer_dot_v1_dot_control__service__pb2.EmergencyRate.SerializeToString,
             ),
+            'EndEmergencyRate': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndEmergencyRate,
+                    request_deserializer=signer_dot_v1_dot_control__service__pb2.EndEmergencyRateRequest.FromString,
+                    response_serializer=signer_dot_v1_dot_control__service__pb2.EmergencyRate.SerializeToString,
+            ),
+            'ListEmergencyRates': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEmergencyRates,
+                    request_deserializer=signer_dot_v1_dot_control__service__pb2.ListEmergencyRatesRequest.FromString,
+                    response_serializer=signer_dot_v1_dot_control__service__pb2.ListEmergencyRatesResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'signer.v1.ControlService', rpc_method_handlers)
@@ -124,6 +167,11 @@ def add_ControlServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class ControlService:
     """Lets one officer stop signing at once, and a quorum allow it again.
+
+    Whoever may use the control port may freeze and slow. An end is asked for by an
+    officer of the root document and comes once as many other officers as its quorum says
+    have asked for it, too; whoever froze may be among them. Freezing or slowing the same
+    again drops what was asked for so far.
     """
 
     @staticmethod
@@ -224,6 +272,60 @@ class ControlService:
             '/signer.v1.ControlService/SetEmergencyRate',
             signer_dot_v1_dot_control__service__pb2.SetEmergencyRateRequest.SerializeToString,
             signer_dot_v1_dot_control__service__pb2.EmergencyRate.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndEmergencyRate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signer.v1.ControlService/EndEmergencyRate',
+            signer_dot_v1_dot_control__service__pb2.EndEmergencyRateRequest.SerializeToString,
+            signer_dot_v1_dot_control__service__pb2.EmergencyRate.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEmergencyRates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signer.v1.ControlService/ListEmergencyRates',
+            signer_dot_v1_dot_control__service__pb2.ListEmergencyRatesRequest.SerializeToString,
+            signer_dot_v1_dot_control__service__pb2.ListEmergencyRatesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,13 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ControlServiceStub:
-    """Lets one officer stop signing at once, and a quorum allow it again."""
+    """Lets one officer stop signing at once, and a quorum allow it again.
+
+    Whoever may use the control port may freeze and slow. An end is asked for by an
+    officer of the root document and comes once as many other officers as its quorum says
+    have asked for it, too; whoever froze may be among them. Freezing or slowing the same
+    again drops what was asked for so far.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -35,37 +41,53 @@ class ControlServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ControlServiceAsyncStub: ...
     Freeze: _grpc.UnaryUnaryMultiCallable[_control_service_pb2.FreezeRequest, _control_service_pb2.FreezeState]
     """Freezes what the scope names, in every worker and replica, with the next
-    ledger transaction. Is idempotent. Takes one officer.
+    ledger transaction. Is idempotent. Takes one caller.
     """
     Unfreeze: _grpc.UnaryUnaryMultiCallable[_control_service_pb2.UnfreezeRequest, _control_service_pb2.FreezeState]
-    """Asks for a freeze to end, or agrees to somebody's asking; it ends when the
-    quorum has asked.
-    """
+    """Asks for a freeze to end, or agrees to somebody's asking."""
     ListFreezes: _grpc.UnaryUnaryMultiCallable[_control_service_pb2.ListFreezesRequest, _control_service_pb2.ListFreezesResponse]
-    """Lists the freezes in force."""
+    """Lists the freezes in force, oldest first."""
     SetEmergencyRate: _grpc.UnaryUnaryMultiCallable[_control_service_pb2.SetEmergencyRateRequest, _control_service_pb2.EmergencyRate]
-    """Sets an emergency rate for a scope: it can only lower what the policy allows."""
+    """Sets an emergency rate for a scope: it can only lower what is allowed."""
+    EndEmergencyRate: _grpc.UnaryUnaryMultiCallable[_control_service_pb2.EndEmergencyRateRequest, _control_service_pb2.EmergencyRate]
+    """Asks for an emergency rate to end, or agrees to somebody's asking."""
+    ListEmergencyRates: _grpc.UnaryUnaryMultiCallable[_control_service_pb2.ListEmergencyRatesRequest, _control_service_pb2.ListEmergencyRatesResponse]
+    """Lists the emergency rates in force, oldest first."""
 
 @_typing.type_check_only
 class ControlServiceAsyncStub(ControlServiceStub):
-    """Lets one officer stop signing at once, and a quorum allow it again."""
+    """Lets one officer stop signing at once, and a quorum allow it again.
+
+    Whoever may use the control port may freeze and slow. An end is asked for by an
+    officer of the root document and comes once as many other officers as its quorum says
+    have asked for it, too; whoever froze may be among them. Freezing or slowing the same
+    again drops what was asked for so far.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Freeze: _aio.UnaryUnaryMultiCallable[_control_service_pb2.FreezeRequest, _control_service_pb2.FreezeState]  # type: ignore[assignment]
     """Freezes what the scope names, in every worker and replica, with the next
-    ledger transaction. Is idempotent. Takes one officer.
+    ledger transaction. Is idempotent. Takes one caller.
     """
     Unfreeze: _aio.UnaryUnaryMultiCallable[_control_service_pb2.UnfreezeRequest, _control_service_pb2.FreezeState]  # type: ignore[assignment]
-    """Asks for a freeze to end, or agrees to somebody's asking; it ends when the
-    quorum has asked.
-    """
+    """Asks for a freeze to end, or agrees to somebody's asking."""
     ListFreezes: _aio.UnaryUnaryMultiCallable[_control_service_pb2.ListFreezesRequest, _control_service_pb2.ListFreezesResponse]  # type: ignore[assignment]
-    """Lists the freezes in force."""
+    """Lists the freezes in force, oldest first."""
     SetEmergencyRate: _aio.UnaryUnaryMultiCallable[_control_service_pb2.SetEmergencyRateRequest, _control_service_pb2.EmergencyRate]  # type: ignore[assignment]
-    """Sets an emergency rate for a scope: it can only lower what the policy allows."""
+    """Sets an emergency rate for a scope: it can only lower what is allowed."""
+    EndEmergencyRate: _aio.UnaryUnaryMultiCallable[_control_service_pb2.EndEmergencyRateRequest, _control_service_pb2.EmergencyRate]  # type: ignore[assignment]
+    """Asks for an emergency rate to end, or agrees to somebody's asking."""
+    ListEmergencyRates: _aio.UnaryUnaryMultiCallable[_control_service_pb2.ListEmergencyRatesRequest, _control_service_pb2.ListEmergencyRatesResponse]  # type: ignore[assignment]
+    """Lists the emergency rates in force, oldest first."""
 
 class ControlServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Lets one officer stop signing at once, and a quorum allow it again."""
+    """Lets one officer stop signing at once, and a quorum allow it again.
+
+    Whoever may use the control port may freeze and slow. An end is asked for by an
+    officer of the root document and comes once as many other officers as its quorum says
+    have asked for it, too; whoever froze may be among them. Freezing or slowing the same
+    again drops what was asked for so far.
+    """
 
     @_abc_1.abstractmethod
     def Freeze(
@@ -74,7 +96,7 @@ class ControlServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_control_service_pb2.FreezeState, _abc.Awaitable[_control_service_pb2.FreezeState]]:
         """Freezes what the scope names, in every worker and replica, with the next
-        ledger transaction. Is idempotent. Takes one officer.
+        ledger transaction. Is idempotent. Takes one caller.
         """
 
     @_abc_1.abstractmethod
@@ -83,9 +105,7 @@ class ControlServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _control_service_pb2.UnfreezeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_service_pb2.FreezeState, _abc.Awaitable[_control_service_pb2.FreezeState]]:
-        """Asks for a freeze to end, or agrees to somebody's asking; it ends when the
-        quorum has asked.
-        """
+        """Asks for a freeze to end, or agrees to somebody's asking."""
 
     @_abc_1.abstractmethod
     def ListFreezes(
@@ -93,7 +113,7 @@ class ControlServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _control_service_pb2.ListFreezesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_service_pb2.ListFreezesResponse, _abc.Awaitable[_control_service_pb2.ListFreezesResponse]]:
-        """Lists the freezes in force."""
+        """Lists the freezes in force, oldest first."""
 
     @_abc_1.abstractmethod
     def SetEmergencyRate(
@@ -101,6 +121,22 @@ class ControlServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _control_service_pb2.SetEmergencyRateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_service_pb2.EmergencyRate, _abc.Awaitable[_control_service_pb2.EmergencyRate]]:
-        """Sets an emergency rate for a scope: it can only lower what the policy allows."""
+        """Sets an emergency rate for a scope: it can only lower what is allowed."""
+
+    @_abc_1.abstractmethod
+    def EndEmergencyRate(
+        self,
+        request: _control_service_pb2.EndEmergencyRateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_service_pb2.EmergencyRate, _abc.Awaitable[_control_service_pb2.EmergencyRate]]:
+        """Asks for an emergency rate to end, or agrees to somebody's asking."""
+
+    @_abc_1.abstractmethod
+    def ListEmergencyRates(
+        self,
+        request: _control_service_pb2.ListEmergencyRatesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_service_pb2.ListEmergencyRatesResponse, _abc.Awaitable[_control_service_pb2.ListEmergencyRatesResponse]]:
+        """Lists the emergency rates in force, oldest first."""
 
 def add_ControlServiceServicer_to_server(servicer: ControlServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

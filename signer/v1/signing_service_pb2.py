@@ -27,7 +27,7 @@ from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from signer.v1 import resources_pb2 as signer_dot_v1_dot_resources__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fsigner/v1/signing_service.proto\x12\tsigner.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x17google/rpc/status.proto\x1a\x19signer/v1/resources.proto\"\x94\x01\n\x12SignPayloadRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0epayload_format\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07payload\x18\x04 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12\x1b\n\rvalidate_only\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\xc3\x02\n\x13SignPayloadResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x11\n\tsignature\x18\x03 \x01(\x0c\x12\x13\n\x0b\x61udit_index\x18\x04 \x01(\x03\x12\x16\n\x0epolicy_version\x18\x05 \x01(\x03\x12\x10\n\x08replayed\x18\x06 \x01(\x08\x12\x30\n\x08\x65thereum\x18\x07 \x01(\x0b\x32\x1c.signer.v1.EthereumSignatureH\x00\x12(\n\x04tron\x18\x08 \x01(\x0b\x32\x18.signer.v1.TronSignatureH\x00\x12&\n\x03jws\x18\t \x01(\x0b\x32\x17.signer.v1.JwsSignatureH\x00\x12(\n\x04\x63ose\x18\n \x01(\x0b\x32\x18.signer.v1.CoseSignatureH\x00\x42\n\n\x08\x61rtifact\"\x8d\x01\n\x11\x45thereumSignature\x12\t\n\x01r\x18\x01 \x01(\x0c\x12\t\n\x01s\x18\x02 \x01(\x0c\x12\x10\n\x08y_parity\x18\x03 \x01(\r\x12\x17\n\x0fraw_transaction\x18\x04 \x01(\x0c\x12\x18\n\x10transaction_hash\x18\x05 \x01(\x0c\x12\x1d\n\x15recoverable_signature\x18\x06 \x01(\x0c\"_\n\rTronSignature\x12\x1d\n\x15recoverable_signature\x18\x01 \x01(\x0c\x12\x16\n\x0etransaction_id\x18\x02 \x01(\x0c\x12\x17\n\x0fraw_transaction\x18\x03 \x01(\x0c\"\x1f\n\x0cJwsSignature\x12\x0f\n\x07\x63ompact\x18\x01 \x01(\t\" \n\rCoseSignature\x12\x0f\n\x07message\x18\x01 \x01(\x0c\"Q\n\x18\x42\x61tchSignPayloadsRequest\x12\x35\n\x08requests\x18\x01 \x03(\x0b\x32\x1d.signer.v1.SignPayloadRequestB\x04\xe2\x41\x01\x02\"J\n\x19\x42\x61tchSignPayloadsResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.signer.v1.SignPayloadResult\"\x8a\x01\n\x11SignPayloadResult\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x32\n\x08response\x18\x02 \x01(\x0b\x32\x1e.signer.v1.SignPayloadResponseH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"Q\n\x19StreamSignPayloadsRequest\x12\x34\n\x07request\x18\x01 \x01(\x0b\x32\x1d.signer.v1.SignPayloadRequestB\x04\xe2\x41\x01\x02\"J\n\x1aStreamSignPayloadsResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.signer.v1.SignPayloadResult\"#\n\rGetKeyRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"D\n\x0fListKeysRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"I\n\x10ListKeysResponse\x12\x1c\n\x04keys\x18\x01 \x03(\x0b\x32\x0e.signer.v1.Key\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\")\n\x13GetPublicKeyRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xe4\x03\n\x0eSigningService\x12L\n\x0bSignPayload\x12\x1d.signer.v1.SignPayloadRequest\x1a\x1e.signer.v1.SignPayloadResponse\x12^\n\x11\x42\x61tchSignPayloads\x12#.signer.v1.BatchSignPayloadsRequest\x1a$.signer.v1.BatchSignPayloadsResponse\x12\x65\n\x12StreamSignPayloads\x12$.signer.v1.StreamSignPayloadsRequest\x1a%.signer.v1.StreamSignPayloadsResponse(\x01\x30\x01\x12\x32\n\x06GetKey\x12\x18.signer.v1.GetKeyRequest\x1a\x0e.signer.v1.Key\x12\x43\n\x08ListKeys\x12\x1a.signer.v1.ListKeysRequest\x1a\x1b.signer.v1.ListKeysResponse\x12\x44\n\x0cGetPublicKey\x12\x1e.signer.v1.GetPublicKeyRequest\x1a\x14.signer.v1.PublicKeyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fsigner/v1/signing_service.proto\x12\tsigner.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x17google/rpc/status.proto\x1a\x19signer/v1/resources.proto\"\x94\x01\n\x12SignPayloadRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1c\n\x0epayload_format\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07payload\x18\x04 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12\x1b\n\rvalidate_only\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\xee\x02\n\x13SignPayloadResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x11\n\tsignature\x18\x03 \x01(\x0c\x12\x13\n\x0b\x61udit_index\x18\x04 \x01(\x03\x12\x16\n\x0epolicy_version\x18\x05 \x01(\x03\x12\x10\n\x08replayed\x18\x06 \x01(\x08\x12\x30\n\x08\x65thereum\x18\x07 \x01(\x0b\x32\x1c.signer.v1.EthereumSignatureH\x00\x12(\n\x04tron\x18\x08 \x01(\x0b\x32\x18.signer.v1.TronSignatureH\x00\x12&\n\x03jws\x18\t \x01(\x0b\x32\x17.signer.v1.JwsSignatureH\x00\x12(\n\x04\x63ose\x18\n \x01(\x0b\x32\x18.signer.v1.CoseSignatureH\x00\x12)\n\nvalidation\x18\x14 \x01(\x0b\x32\x15.signer.v1.ValidationB\n\n\x08\x61rtifact\"\xdd\x01\n\nValidation\x12\x0f\n\x07\x61llowed\x18\x01 \x01(\x08\x12\'\n\x08\x66\x61ilures\x18\x02 \x03(\x0b\x32\x15.signer.v1.FailedRule\x12\r\n\x05grant\x18\x03 \x01(\t\x12*\n\x06grants\x18\x04 \x03(\x0b\x32\x1a.signer.v1.GrantValidation\x12,\n\x07\x61mounts\x18\x05 \x03(\x0b\x32\x1b.signer.v1.AmountValidation\x12,\n\x07windows\x18\x06 \x03(\x0b\x32\x1b.signer.v1.WindowValidation\":\n\nFailedRule\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0c\n\x04rule\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"i\n\x0fGrantValidation\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x61pplies\x18\x02 \x01(\x08\x12\x0f\n\x07matches\x18\x03 \x01(\x08\x12(\n\x05rules\x18\x04 \x03(\x0b\x32\x19.signer.v1.RuleValidation\"F\n\x0eRuleValidation\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x15.signer.v1.FailedRule\"J\n\x10\x41mountValidation\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\x0e\n\x06\x61mount\x18\x02 \x01(\t\x12\x17\n\x0fmax_per_request\x18\x03 \x01(\t\"\xee\x01\n\x10WindowValidation\x12\x0e\n\x06\x63ounts\x18\x01 \x01(\t\x12\r\n\x05\x61sset\x18\x02 \x01(\t\x12\x0f\n\x07span_ms\x18\x03 \x01(\x03\x12\x12\n\nused_total\x18\x04 \x01(\t\x12\x15\n\rused_requests\x18\x05 \x01(\x03\x12\x11\n\tmax_total\x18\x06 \x01(\t\x12\x19\n\x0cmax_requests\x18\x07 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\nleft_total\x18\x08 \x01(\t\x12\x1a\n\rleft_requests\x18\t \x01(\x03H\x01\x88\x01\x01\x42\x0f\n\r_max_requestsB\x10\n\x0e_left_requests\"\x8d\x01\n\x11\x45thereumSignature\x12\t\n\x01r\x18\x01 \x01(\x0c\x12\t\n\x01s\x18\x02 \x01(\x0c\x12\x10\n\x08y_parity\x18\x03 \x01(\r\x12\x17\n\x0fraw_transaction\x18\x04 \x01(\x0c\x12\x18\n\x10transaction_hash\x18\x05 \x01(\x0c\x12\x1d\n\x15recoverable_signature\x18\x06 \x01(\x0c\"_\n\rTronSignature\x12\x1d\n\x15recoverable_signature\x18\x01 \x01(\x0c\x12\x16\n\x0etransaction_id\x18\x02 \x01(\x0c\x12\x17\n\x0fraw_transaction\x18\x03 \x01(\x0c\"\x1f\n\x0cJwsSignature\x12\x0f\n\x07\x63ompact\x18\x01 \x01(\t\" \n\rCoseSignature\x12\x0f\n\x07message\x18\x01 \x01(\x0c\"Q\n\x18\x42\x61tchSignPayloadsRequest\x12\x35\n\x08requests\x18\x01 \x03(\x0b\x32\x1d.signer.v1.SignPayloadRequestB\x04\xe2\x41\x01\x02\"J\n\x19\x42\x61tchSignPayloadsResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.signer.v1.SignPayloadResult\"\x8a\x01\n\x11SignPayloadResult\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x32\n\x08response\x18\x02 \x01(\x0b\x32\x1e.signer.v1.SignPayloadResponseH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"Q\n\x19StreamSignPayloadsRequest\x12\x34\n\x07request\x18\x01 \x01(\x0b\x32\x1d.signer.v1.SignPayloadRequestB\x04\xe2\x41\x01\x02\"J\n\x1aStreamSignPayloadsResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.signer.v1.SignPayloadResult\"#\n\rGetKeyRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"D\n\x0fListKeysRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"I\n\x10ListKeysResponse\x12\x1c\n\x04keys\x18\x01 \x03(\x0b\x32\x0e.signer.v1.Key\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\")\n\x13GetPublicKeyRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x32\xe4\x03\n\x0eSigningService\x12L\n\x0bSignPayload\x12\x1d.signer.v1.SignPayloadRequest\x1a\x1e.signer.v1.SignPayloadResponse\x12^\n\x11\x42\x61tchSignPayloads\x12#.signer.v1.BatchSignPayloadsRequest\x1a$.signer.v1.BatchSignPayloadsResponse\x12\x65\n\x12StreamSignPayloads\x12$.signer.v1.StreamSignPayloadsRequest\x1a%.signer.v1.StreamSignPayloadsResponse(\x01\x30\x01\x12\x32\n\x06GetKey\x12\x18.signer.v1.GetKeyRequest\x1a\x0e.signer.v1.Key\x12\x43\n\x08ListKeys\x12\x1a.signer.v1.ListKeysRequest\x1a\x1b.signer.v1.ListKeysResponse\x12\x44\n\x0cGetPublicKey\x12\x1e.signer.v1.GetPublicKeyRequest\x1a\x14.signer.v1.PublicKeyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -59,33 +59,45 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SIGNPAYLOADREQUEST']._serialized_start=132
   _globals['_SIGNPAYLOADREQUEST']._serialized_end=280
   _globals['_SIGNPAYLOADRESPONSE']._serialized_start=283
-  _globals['_SIGNPAYLOADRESPONSE']._serialized_end=606
-  _globals['_ETHEREUMSIGNATURE']._serialized_start=609
-  _globals['_ETHEREUMSIGNATURE']._serialized_end=750
-  _globals['_TRONSIGNATURE']._serialized_start=752
-  _globals['_TRONSIGNATURE']._serialized_end=847
-  _globals['_JWSSIGNATURE']._serialized_start=849
-  _globals['_JWSSIGNATURE']._serialized_end=880
-  _globals['_COSESIGNATURE']._serialized_start=882
-  _globals['_COSESIGNATURE']._serialized_end=914
-  _globals['_BATCHSIGNPAYLOADSREQUEST']._serialized_start=916
-  _globals['_BATCHSIGNPAYLOADSREQUEST']._serialized_end=997
-  _globals['_BATCHSIGNPAYLOADSRESPONSE']._serialized_start=999
-  _globals['_BATCHSIGNPAYLOADSRESPONSE']._serialized_end=1073
-  _globals['_SIGNPAYLOADRESULT']._serialized_start=1076
-  _globals['_SIGNPAYLOADRESULT']._serialized_end=1214
-  _globals['_STREAMSIGNPAYLOADSREQUEST']._serialized_start=1216
-  _globals['_STREAMSIGNPAYLOADSREQUEST']._serialized_end=1297
-  _globals['_STREAMSIGNPAYLOADSRESPONSE']._serialized_start=1299
-  _globals['_STREAMSIGNPAYLOADSRESPONSE']._serialized_end=1373
-  _globals['_GETKEYREQUEST']._serialized_start=1375
-  _globals['_GETKEYREQUEST']._serialized_end=1410
-  _globals['_LISTKEYSREQUEST']._serialized_start=1412
-  _globals['_LISTKEYSREQUEST']._serialized_end=1480
-  _globals['_LISTKEYSRESPONSE']._serialized_start=1482
-  _globals['_LISTKEYSRESPONSE']._serialized_end=1555
-  _globals['_GETPUBLICKEYREQUEST']._serialized_start=1557
-  _globals['_GETPUBLICKEYREQUEST']._serialized_end=1598
-  _globals['_SIGNINGSERVICE']._serialized_start=1601
-  _globals['_SIGNINGSERVICE']._serialized_end=2085
+  _globals['_SIGNPAYLOADRESPONSE']._serialized_end=649
+  _globals['_VALIDATION']._serialized_start=652
+  _globals['_VALIDATION']._serialized_end=873
+  _globals['_FAILEDRULE']._serialized_start=875
+  _globals['_FAILEDRULE']._serialized_end=933
+  _globals['_GRANTVALIDATION']._serialized_start=935
+  _globals['_GRANTVALIDATION']._serialized_end=1040
+  _globals['_RULEVALIDATION']._serialized_start=1042
+  _globals['_RULEVALIDATION']._serialized_end=1112
+  _globals['_AMOUNTVALIDATION']._serialized_start=1114
+  _globals['_AMOUNTVALIDATION']._serialized_end=1188
+  _globals['_WINDOWVALIDATION']._serialized_start=1191
+  _globals['_WINDOWVALIDATION']._serialized_end=1429
+  _globals['_ETHEREUMSIGNATURE']._serialized_start=1432
+  _globals['_ETHEREUMSIGNATURE']._serialized_end=1573
+  _globals['_TRONSIGNATURE']._serialized_start=1575
+  _globals['_TRONSIGNATURE']._serialized_end=1670
+  _globals['_JWSSIGNATURE']._serialized_start=1672
+  _globals['_JWSSIGNATURE']._serialized_end=1703
+  _globals['_COSESIGNATURE']._serialized_start=1705
+  _globals['_COSESIGNATURE']._serialized_end=1737
+  _globals['_BATCHSIGNPAYLOADSREQUEST']._serialized_start=1739
+  _globals['_BATCHSIGNPAYLOADSREQUEST']._serialized_end=1820
+  _globals['_BATCHSIGNPAYLOADSRESPONSE']._serialized_start=1822
+  _globals['_BATCHSIGNPAYLOADSRESPONSE']._serialized_end=1896
+  _globals['_SIGNPAYLOADRESULT']._serialized_start=1899
+  _globals['_SIGNPAYLOADRESULT']._serialized_end=2037
+  _globals['_STREAMSIGNPAYLOADSREQUEST']._serialized_start=2039
+  _globals['_STREAMSIGNPAYLOADSREQUEST']._serialized_end=2120
+  _globals['_STREAMSIGNPAYLOADSRESPONSE']._serialized_start=2122
+  _globals['_STREAMSIGNPAYLOADSRESPONSE']._serialized_end=2196
+  _globals['_GETKEYREQUEST']._serialized_start=2198
+  _globals['_GETKEYREQUEST']._serialized_end=2233
+  _globals['_LISTKEYSREQUEST']._serialized_start=2235
+  _globals['_LISTKEYSREQUEST']._serialized_end=2303
+  _globals['_LISTKEYSRESPONSE']._serialized_start=2305
+  _globals['_LISTKEYSRESPONSE']._serialized_end=2378
+  _globals['_GETPUBLICKEYREQUEST']._serialized_start=2380
+  _globals['_GETPUBLICKEYREQUEST']._serialized_end=2421
+  _globals['_SIGNINGSERVICE']._serialized_start=2424
+  _globals['_SIGNINGSERVICE']._serialized_end=2908
 # @@protoc_insertion_point(module_scope)

@@ -43,7 +43,10 @@ class SignPayloadRequest(_message.Message):
     payload: _builtins.bytes
     """Holds the payload in its format's canonical encoding, at most 256 KiB by default."""
     validate_only: _builtins.bool
-    """Decides and writes an audit record, but signs nothing and charges no limit."""
+    """Decides and writes an audit record, but signs nothing, charges no limit and holds
+    nothing for approval. Needs to be one of the key's validators; the answer is then
+    OK, whatever the decision would be, and says what it would be in `validation`.
+    """
     def __init__(
         self,
         *,
@@ -77,6 +80,7 @@ class SignPayloadResponse(_message.Message):
     TRON_FIELD_NUMBER: _builtins.int
     JWS_FIELD_NUMBER: _builtins.int
     COSE_FIELD_NUMBER: _builtins.int
+    VALIDATION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Names the key version that signed, `keys/{key}/versions/{version}`."""
     request_id: _builtins.str
@@ -107,6 +111,10 @@ class SignPayloadResponse(_message.Message):
     def cose(self) -> Global___CoseSignature:
         """Is set for `intent.cose`."""
 
+    @_builtins.property
+    def validation(self) -> Global___Validation:
+        """Tells what would become of the request; set exactly when `validate_only` was."""
+
     def __init__(
         self,
         *,
@@ -120,16 +128,256 @@ class SignPayloadResponse(_message.Message):
         tron: Global___TronSignature | None = ...,
         jws: Global___JwsSignature | None = ...,
         cose: Global___CoseSignature | None = ...,
+        validation: Global___Validation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "cose", b"cose", "ethereum", b"ethereum", "jws", b"jws", "tron", b"tron"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "cose", b"cose", "ethereum", b"ethereum", "jws", b"jws", "tron", b"tron", "validation", b"validation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "audit_index", b"audit_index", "cose", b"cose", "ethereum", b"ethereum", "jws", b"jws", "name", b"name", "policy_version", b"policy_version", "replayed", b"replayed", "request_id", b"request_id", "signature", b"signature", "tron", b"tron"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "audit_index", b"audit_index", "cose", b"cose", "ethereum", b"ethereum", "jws", b"jws", "name", b"name", "policy_version", b"policy_version", "replayed", b"replayed", "request_id", b"request_id", "signature", b"signature", "tron", b"tron", "validation", b"validation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_artifact: _TypeAlias = _typing.Literal["ethereum", "tron", "jws", "cose"]  # noqa: Y015
     _WhichOneofArgType_artifact: _TypeAlias = _typing.Literal["artifact", b"artifact"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_artifact) -> _WhichOneofReturnType_artifact | None: ...
 
 Global___SignPayloadResponse: _TypeAlias = SignPayloadResponse  # noqa: Y015
+
+@_typing.final
+class Validation(_message.Message):
+    """Tells what would become of a request, and how that comes about."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALLOWED_FIELD_NUMBER: _builtins.int
+    FAILURES_FIELD_NUMBER: _builtins.int
+    GRANT_FIELD_NUMBER: _builtins.int
+    GRANTS_FIELD_NUMBER: _builtins.int
+    AMOUNTS_FIELD_NUMBER: _builtins.int
+    WINDOWS_FIELD_NUMBER: _builtins.int
+    allowed: _builtins.bool
+    """Is true if the request would be signed now."""
+    grant: _builtins.str
+    """Names the grant that would allow it; empty if it would be refused."""
+    @_builtins.property
+    def failures(self) -> _containers.RepeatedCompositeFieldContainer[Global___FailedRule]:
+        """Lists every rule that fails; the first is the one that a caller would be told."""
+
+    @_builtins.property
+    def grants(self) -> _containers.RepeatedCompositeFieldContainer[Global___GrantValidation]:
+        """Lists every grant of the key and what it makes of the request."""
+
+    @_builtins.property
+    def amounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___AmountValidation]:
+        """Lists every asset that would leave, beside its limit on a single request."""
+
+    @_builtins.property
+    def windows(self) -> _containers.RepeatedCompositeFieldContainer[Global___WindowValidation]:
+        """Lists every rolling window that the request would count in."""
+
+    def __init__(
+        self,
+        *,
+        allowed: _builtins.bool = ...,
+        failures: _abc.Iterable[Global___FailedRule] | None = ...,
+        grant: _builtins.str = ...,
+        grants: _abc.Iterable[Global___GrantValidation] | None = ...,
+        amounts: _abc.Iterable[Global___AmountValidation] | None = ...,
+        windows: _abc.Iterable[Global___WindowValidation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "amounts", b"amounts", "failures", b"failures", "grant", b"grant", "grants", b"grants", "windows", b"windows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Validation: _TypeAlias = Validation  # noqa: Y015
+
+@_typing.final
+class FailedRule(_message.Message):
+    """Tells why a rule fails."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """Holds the stable reason, as in ErrorInfo."""
+    rule: _builtins.str
+    """Holds the rule's path in the policy, or the place in the payload."""
+    detail: _builtins.str
+    """Says in full what was found and what would be right."""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        rule: _builtins.str = ...,
+        detail: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "reason", b"reason", "rule", b"rule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FailedRule: _TypeAlias = FailedRule  # noqa: Y015
+
+@_typing.final
+class GrantValidation(_message.Message):
+    """Tells what a grant makes of a request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    APPLIES_FIELD_NUMBER: _builtins.int
+    MATCHES_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Names the grant."""
+    applies: _builtins.bool
+    """Is true if it is for this caller; if not, its rules were not asked."""
+    matches: _builtins.bool
+    """Is true if all of its rules hold."""
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleValidation]:
+        """Lists its rules."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        applies: _builtins.bool = ...,
+        matches: _builtins.bool = ...,
+        rules: _abc.Iterable[Global___RuleValidation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies", b"applies", "id", b"id", "matches", b"matches", "rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GrantValidation: _TypeAlias = GrantValidation  # noqa: Y015
+
+@_typing.final
+class RuleValidation(_message.Message):
+    """Tells what one rule of a grant makes of a request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Names the rule."""
+    @_builtins.property
+    def failure(self) -> Global___FailedRule:
+        """Tells why it fails; not set if it holds."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        failure: Global___FailedRule | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RuleValidation: _TypeAlias = RuleValidation  # noqa: Y015
+
+@_typing.final
+class AmountValidation(_message.Message):
+    """Holds what would leave of an asset beside the limit on a single request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSET_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    MAX_PER_REQUEST_FIELD_NUMBER: _builtins.int
+    asset: _builtins.str
+    """Names the asset as in the policy."""
+    amount: _builtins.str
+    """Holds what would leave, in base units, fees included."""
+    max_per_request: _builtins.str
+    """Holds the most that may leave in one request, in base units; empty if the asset has
+    no limit on this key, so that it cannot move.
+    """
+    def __init__(
+        self,
+        *,
+        asset: _builtins.str = ...,
+        amount: _builtins.str = ...,
+        max_per_request: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "asset", b"asset", "max_per_request", b"max_per_request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AmountValidation: _TypeAlias = AmountValidation  # noqa: Y015
+
+@_typing.final
+class WindowValidation(_message.Message):
+    """Holds what a rolling window contains beside its bounds; empty or unset is no bound."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTS_FIELD_NUMBER: _builtins.int
+    ASSET_FIELD_NUMBER: _builtins.int
+    SPAN_MS_FIELD_NUMBER: _builtins.int
+    USED_TOTAL_FIELD_NUMBER: _builtins.int
+    USED_REQUESTS_FIELD_NUMBER: _builtins.int
+    MAX_TOTAL_FIELD_NUMBER: _builtins.int
+    MAX_REQUESTS_FIELD_NUMBER: _builtins.int
+    LEFT_TOTAL_FIELD_NUMBER: _builtins.int
+    LEFT_REQUESTS_FIELD_NUMBER: _builtins.int
+    counts: _builtins.str
+    """Names what is counted together: a key, a key and caller or destination, a group, or
+    an emergency rate.
+    """
+    asset: _builtins.str
+    """Names the asset; empty where requests alone are counted."""
+    span_ms: _builtins.int
+    """Holds the window's length, in milliseconds."""
+    used_total: _builtins.str
+    """Holds what has left in it so far, in base units."""
+    used_requests: _builtins.int
+    """Holds the number of requests in it so far."""
+    max_total: _builtins.str
+    """Holds the most that may leave in it, in base units."""
+    max_requests: _builtins.int
+    """Holds the most requests that may be in it."""
+    left_total: _builtins.str
+    """Holds what may still leave in it before this request, in base units."""
+    left_requests: _builtins.int
+    """Holds how many requests are left in it before this one."""
+    def __init__(
+        self,
+        *,
+        counts: _builtins.str = ...,
+        asset: _builtins.str = ...,
+        span_ms: _builtins.int = ...,
+        used_total: _builtins.str = ...,
+        used_requests: _builtins.int = ...,
+        max_total: _builtins.str = ...,
+        max_requests: _builtins.int | None = ...,
+        left_total: _builtins.str = ...,
+        left_requests: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_left_requests", b"_left_requests", "_max_requests", b"_max_requests", "left_requests", b"left_requests", "max_requests", b"max_requests"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_left_requests", b"_left_requests", "_max_requests", b"_max_requests", "asset", b"asset", "counts", b"counts", "left_requests", b"left_requests", "left_total", b"left_total", "max_requests", b"max_requests", "max_total", b"max_total", "span_ms", b"span_ms", "used_requests", b"used_requests", "used_total", b"used_total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__left_requests: _TypeAlias = _typing.Literal["left_requests"]  # noqa: Y015
+    _WhichOneofArgType__left_requests: _TypeAlias = _typing.Literal["_left_requests", b"_left_requests"]  # noqa: Y015
+    _WhichOneofReturnType__max_requests: _TypeAlias = _typing.Literal["max_requests"]  # noqa: Y015
+    _WhichOneofArgType__max_requests: _TypeAlias = _typing.Literal["_max_requests", b"_max_requests"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__left_requests) -> _WhichOneofReturnType__left_requests | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_requests) -> _WhichOneofReturnType__max_requests | None: ...
+
+Global___WindowValidation: _TypeAlias = WindowValidation  # noqa: Y015
 
 @_typing.final
 class EthereumSignature(_message.Message):

@@ -1,4 +1,4 @@
-"""Policies and freezes, and how they reach every process."""
+"""Policies, and how what officers change reaches every process."""
 
 from hashlib import sha256
 
@@ -9,14 +9,15 @@ from signer.ledger import Ledger
 from tests.support.ledgers import (
     OFFICER,
     POLICY,
-    START_MS,
     Bench,
     code,
+    freeze,
     granted,
     last,
     one,
     pay,
     spent,
+    thaw,
 )
 
 TIGHTER = POLICY.replace('"100"', '"50"')
@@ -60,33 +61,6 @@ def test_a_bad_document_changes_nothing(bench: Bench, name: str) -> None:
     assert (ledger.policy(), ledger.size()) == (None, size)
 
 
-def test_freezes_are_recorded_once(ledger: Ledger) -> None:
-    """Freezing and unfreezing leave a leaf each; repeating them leaves none."""
-    assert ledger.freeze("asset", "USD", OFFICER, "odd traffic")
-    record = last(ledger)
-    assert (record["event"], record["scope"], record["name"]) == ("freeze", "asset", "USD")
-    assert (record["by"], record["detail"]) == (OFFICER, "odd traffic")
-    [freeze] = ledger.freezes()
-    assert (freeze.scope, freeze.name, freeze.since_ms) == ("asset", "USD", START_MS)
-    assert freeze.by == OFFICER
-    size = ledger.size()
-    assert not ledger.freeze("asset", "USD", "somebody else")
-    assert ledger.freezes() == [freeze]
-    assert ledger.size() == size
-    assert ledger.unfreeze("asset", "USD", OFFICER)
-    assert last(ledger)["event"] == "unfreeze"
-    assert not ledger.unfreeze("asset", "USD", OFFICER)
-    assert (ledger.freezes(), ledger.size()) == ([], size + 1)
-
-
-def test_an_impossible_freeze_is_refused(ledger: Ledger) -> None:
-    """A freeze that would match nothing is an error, not a false comfort."""
-    with pytest.raises(ValueError, match="is no scope"):
-        ledger.freeze("everything", "", OFFICER)
-    with pytest.raises(ValueError, match="takes no name"):
-        ledger.unfreeze("all", "x", OFFICER)
-
-
 def test_another_process_sees_everything_at_once(bench: Bench, ledger: Ledger) -> None:
     """Usage, policy and freezes of one writer hold in the next transaction of the other."""
     other = bench.open()
@@ -95,9 +69,9 @@ def test_another_process_sees_everything_at_once(bench: Bench, ledger: Ledger) -
     granted(other, pay(10_000, id="b"))
     assert spent(ledger) == 20_000
     assert code(one(other, pay(1, id="a"))) == "REQUEST_ID_REUSED"
-    other.freeze("key", "pay", OFFICER)
+    freeze(other, "key", "pay", OFFICER)
     assert code(one(ledger, pay(id="c"))) == "FROZEN"
-    ledger.unfreeze("key", "pay", OFFICER)
+    thaw(ledger, "key", "pay")
     ledger.activate_policy(TIGHTER, OFFICER)
     assert code(one(other, pay(10_000, id="d"))) == "LIMIT_PER_REQUEST"
     assert other.policy() == ledger.policy()

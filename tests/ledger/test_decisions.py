@@ -6,7 +6,7 @@ from hashlib import sha256
 import pytest
 
 from policy.algorithms import Algorithm
-from policy.model import Decoded, Facts, Role, Side, Transfer
+from policy.model import Decision, Decoded, Facts, Role, Side, Transfer
 from policy.reasons import Code, PayloadError
 from signer.approval import ApprovalInvalidError
 from signer.ledger import Ledger
@@ -18,11 +18,13 @@ from tests.support.ledgers import (
     POLICY,
     Bench,
     code,
+    freeze,
     granted,
     last,
     one,
     pay,
     spent,
+    thaw,
 )
 
 MALFORMED = PayloadError(Code.PAYLOAD_MALFORMED, "$.amount", "not a string")
@@ -147,10 +149,8 @@ def test_requests_of_one_batch_count_against_each_other(ledger: Ledger) -> None:
     [
         pay(key="none"),
         pay(caller=MALLORY),
-        pay(version=2),
         replace(pay(key="none"), decoded=MALFORMED),
         replace(pay(caller=MALLORY), decoded=MALFORMED),
-        replace(pay(version=2), decoded=MALFORMED),
     ],
 )
 @pytest.mark.parametrize("validate_only", [False, True])
@@ -161,6 +161,20 @@ def test_unknown_and_forbidden_keys_look_the_same(
     verdict = one(ledger, replace(request_, validate_only=validate_only))
     assert isinstance(verdict, Refused)
     assert [reason.code for reason in verdict.reasons] == [Code.KEY_DENIED]
+
+
+@pytest.mark.parametrize("decoded", [pay().decoded, MALFORMED], ids=["good", "malformed"])
+def test_another_version_looks_like_an_unknown_key(
+    ledger: Ledger, decoded: Decoded | PayloadError
+) -> None:
+    """A version that does not sign has the same code, whatever the payload is."""
+    assert code(one(ledger, replace(pay(version=2), decoded=decoded))) == "KEY_DENIED"
+
+
+def test_a_validator_is_told_of_a_wrong_version(ledger: Ledger) -> None:
+    """Whoever may know what grants make of a request may know which version signs."""
+    [reason] = validated(ledger, pay(version=2, validate_only=True)).reasons
+    assert (reason.code, reason.rule) == (Code.KEY_DENIED, "keys.pay.version")
 
 
 def test_a_refused_payload_is_recorded(ledger: Ledger) -> None:
@@ -189,6 +203,13 @@ def test_without_a_policy_everything_is_refused(bench: Bench) -> None:
     assert ledger.policy() is None
 
 
+def validated(ledger: Ledger, request: SignRequest) -> Decision:
+    """Return what a validator is told would become of a request."""
+    verdict = one(ledger, request)
+    assert isinstance(verdict, Validated)
+    return verdict.explanation.decision
+
+
 def test_validating_changes_nothing(bench: Bench, ledger: Ledger) -> None:
     """A validate-only request is decided and recorded, but nothing is charged or bound."""
     verdict = one(ledger, pay(10_000, validate_only=True))
@@ -197,7 +218,9 @@ def test_validating_changes_nothing(bench: Bench, ledger: Ledger) -> None:
     record = last(ledger)
     assert (record["event"], record["outcome"]) == ("validate", "allowed")
     assert record["index"] == verdict.leaf_index
-    assert code(one(ledger, pay(to="eve", validate_only=True))) == "DESTINATION_NOT_ALLOWED"
+    refused = validated(ledger, pay(to="eve", validate_only=True))
+    assert refused.reasons[0].code is Code.DESTINATION_NOT_ALLOWED
+    assert last(ledger)["outcome"] == "refused"
     assert spent(ledger) == 0
     assert not bench.mint._outstanding
     granted(ledger, pay(1))
@@ -215,17 +238,17 @@ def test_validating_changes_nothing(bench: Bench, ledger: Ledger) -> None:
 )
 def test_freezes_outrank_grants(ledger: Ledger, scope: str, name: str) -> None:
     """What is frozen is refused, new, validated or retried, until it is unfrozen."""
-    assert ledger.freeze(scope, name, OFFICER, "looks wrong")
+    freeze(ledger, scope, name, OFFICER, "looks wrong")
     assert code(one(ledger, pay())) == "FROZEN"
-    assert code(one(ledger, pay(validate_only=True))) == "FROZEN"
+    assert validated(ledger, pay(validate_only=True)).reasons[0].code is Code.FROZEN
     assert code(one(ledger, pay(caller=MALLORY, id="m"))) == "KEY_DENIED"
-    assert ledger.unfreeze(scope, name, OFFICER)
+    thaw(ledger, scope, name)
     granted(ledger, pay())
 
 
 def test_other_things_are_not_frozen(ledger: Ledger) -> None:
     """A freeze stops what it names and nothing else."""
-    ledger.freeze("destination", "carol", OFFICER)
+    freeze(ledger, "destination", "carol", OFFICER)
     granted(ledger, pay())
     assert code(one(ledger, pay(to="carol", id="r-2"))) == "FROZEN"
 

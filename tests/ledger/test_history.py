@@ -19,7 +19,18 @@ from signer.audit.history import CutError, HistoryError, event, facts, time_ms
 from signer.audit.record import Clock, Record, encode
 from signer.ledger import Ledger, entries
 from signer.model import Outcome, SignRequest
-from tests.support.ledgers import ALICE, MALLORY, OFFICER, START_MS, Bench, granted, one, pay
+from tests.support.ledgers import (
+    ALICE,
+    MALLORY,
+    OFFICER,
+    START_MS,
+    Bench,
+    freeze,
+    granted,
+    one,
+    pay,
+    thaw,
+)
 
 _texts = st.text("abcXYZ019-/.:", min_size=1, max_size=20)
 _maybe = st.none() | _texts
@@ -110,8 +121,8 @@ def test_what_the_ledger_writes_can_be_decided_again(ledger: Ledger) -> None:
 
 def test_freezes_and_attempts_that_go_on_are_told_apart(bench: Bench, ledger: Ledger) -> None:
     """A freeze begins and ends; a request whose lease ran out is resumed."""
-    ledger.freeze("key", "pay", OFFICER, "drill")
-    ledger.unfreeze("key", "pay", OFFICER, "over")
+    freeze(ledger, "key", "pay", OFFICER, "drill")
+    thaw(ledger, "key", "pay")
     granted(ledger, pay(5))
     bench.clock.now += bench.settings.lease_ms
     granted(ledger, pay(5))

@@ -18,6 +18,7 @@ from tests.support.ledgers import (
     POLICY,
     Bench,
     code,
+    freeze,
     granted,
     one,
     pay,
@@ -70,7 +71,7 @@ def test_a_failed_transaction_releases_nothing(bench: Bench, ledger: Ledger) -> 
         with pytest.raises(LedgerUnavailableError, match="could not commit"):
             ledger.decide([pay(1, id="a"), pay(2, id="b")])
         with pytest.raises(LedgerUnavailableError):
-            ledger.freeze("all", "", OFFICER)
+            freeze(ledger, "all", "", OFFICER)
     assert bench.mint._outstanding == issued
     assert not ledger.failed
     assert spent(ledger) == 100
@@ -82,7 +83,7 @@ def test_a_failed_transaction_releases_nothing(bench: Bench, ledger: Ledger) -> 
     [
         lambda ledger: ledger.decide([pay(7, id="b")]),
         lambda ledger: ledger.activate_policy(POLICY.replace('"100"', '"50"'), OFFICER),
-        lambda ledger: ledger.freeze("destination", "bob", OFFICER),
+        lambda ledger: freeze(ledger, "destination", "bob", OFFICER),
     ],
     ids=["decide", "activate", "freeze"],
 )
@@ -105,7 +106,7 @@ def test_caches_do_not_outlive_a_failure(
     assert bench.mint._outstanding == issued
     other = bench.open()  # takes the version and the sequence that did not come about
     assert other.activate_policy(POLICY.replace('"100"', '"75"'), OFFICER) == 2
-    other.freeze("destination", "carol", OFFICER)
+    freeze(other, "destination", "carol", OFFICER)
     granted(ledger, pay(7500, id="c"))
     assert code(one(ledger, pay(to="carol", id="d"))) == "FROZEN"
     assert spent(ledger) == 7600

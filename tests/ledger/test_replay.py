@@ -15,10 +15,12 @@ from tests.support.ledgers import (
     START_MS,
     Bench,
     code,
+    freeze,
     granted,
     load_policy,
     one,
     pay,
+    thaw,
 )
 
 SMALL = POLICY.replace('per_request = "100"', 'per_request = "50"')
@@ -58,10 +60,10 @@ def test_the_same_policy_changes_nothing(bench: Bench, ledger: Ledger) -> None:
     assert code(one(ledger, pay(1, id="over"))) == "LIMIT_WINDOW_TOTAL"
     bench.clock.now += bench.settings.lease_ms
     granted(ledger, pay(10_000, id="fill-0"))
-    ledger.freeze("destination", "bob", OFFICER, "drill")
+    freeze(ledger, "destination", "bob", OFFICER, "drill")
     assert code(one(ledger, pay(1, id="frozen"))) == "FROZEN"
     assert code(one(ledger, pay(1, id="denied", caller=MALLORY))) == "KEY_DENIED"
-    ledger.unfreeze("destination", "bob", OFFICER, "over")
+    thaw(ledger, "destination", "bob")
     bench.clock.now -= 2 * HOUR
     one(ledger, pay(1, id="back", validate_only=True))
     bench.clock.now += 4 * HOUR
@@ -155,9 +157,9 @@ def test_a_question_charges_nothing(ledger: Ledger) -> None:
 
 def test_a_freeze_outranks_the_candidate(ledger: Ledger) -> None:
     """What was frozen then stays refused, though the candidate would grant it."""
-    ledger.freeze("caller", MALLORY.san, OFFICER, "drill")
+    freeze(ledger, "caller", MALLORY.san, OFFICER, "drill")
     one(ledger, pay(1, id="a", caller=MALLORY))
-    ledger.unfreeze("caller", MALLORY.san, OFFICER, "over")
+    thaw(ledger, "caller", MALLORY.san)
     one(ledger, pay(2, id="b", caller=MALLORY))
     candidate = POLICY.replace(f'"{ALICE.san}"', f'"{ALICE.san}", "{MALLORY.san}"')
     assert told(again(ledger, candidate)) == [(1, "FROZEN"), (2, "allowed")]

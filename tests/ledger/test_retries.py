@@ -12,12 +12,14 @@ from tests.support.ledgers import (
     SECOND,
     Bench,
     code,
+    freeze,
     granted,
     last,
     one,
     pay,
     signed,
     spent,
+    thaw,
 )
 
 LEASE = 10 * SECOND
@@ -105,19 +107,19 @@ def test_a_resumption_still_obeys_the_policy(bench: Bench, ledger: Ledger) -> No
     """Static rules and freezes hold at the time of the resumption; the reservation stays."""
     granted(ledger, pay(100))
     bench.clock.now += LEASE
-    ledger.freeze("destination", "bob", OFFICER)
+    freeze(ledger, "destination", "bob", OFFICER)
     assert code(one(ledger, pay(100))) == "FROZEN"
     assert last(ledger)["resumed"] is True
-    ledger.unfreeze("destination", "bob", OFFICER)
+    thaw(ledger, "destination", "bob")
     granted(ledger, pay(100))
     assert spent(ledger) == 100
 
 
 def test_a_refused_request_is_decided_again(ledger: Ledger) -> None:
     """A refusal is not remembered: the same request may be allowed later."""
-    ledger.freeze("all", "", OFFICER)
+    freeze(ledger, "all", "", OFFICER)
     assert code(one(ledger, pay())) == "FROZEN"
-    ledger.unfreeze("all", "", OFFICER)
+    thaw(ledger, "all", "")
     granted(ledger, pay())
 
 

@@ -11,9 +11,7 @@ from signer.errors import ConfigError
 from signer.ledger.schema import STEPS, migrate
 from tests.support.ledgers import Bench, granted, pay, spent
 
-NEXT = (
-    "ALTER TABLE freezes ADD COLUMN reason TEXT; CREATE INDEX freezes_by_age ON freezes (since_ms);"
-)
+NEXT = "ALTER TABLE stops ADD COLUMN ended TEXT; CREATE INDEX stops_by_age ON stops (since_ms);"
 
 
 def version(path: Path) -> int:
@@ -37,11 +35,21 @@ def test_an_older_file_is_brought_up_to_date(bench: Bench) -> None:
     with closing(sqlite3.connect(bench.path, isolation_level=None)) as connection:
         for _ in range(2):
             migrate(connection, (*STEPS, NEXT))
-        assert connection.execute("SELECT reason FROM freezes").fetchall() == []
+        assert connection.execute("SELECT ended FROM stops").fetchall() == []
     assert version(bench.path) == len(STEPS) + 1
     with closing(sqlite3.connect(bench.path, isolation_level=None)) as connection:
         connection.execute(f"PRAGMA user_version = {len(STEPS)}")
     assert spent(bench.open()) == 100
+
+
+def test_a_freeze_of_an_older_file_stays_in_force(tmp_path: Path) -> None:
+    """What was frozen before freezes and rates shared a table is frozen after it."""
+    with closing(sqlite3.connect(tmp_path / "old.db", isolation_level=None)) as connection:
+        migrate(connection, STEPS[:2])
+        connection.execute("INSERT INTO freezes VALUES ('key', 'pay', 7, 'somebody')")
+        migrate(connection)
+        rows = connection.execute("SELECT * FROM stops").fetchall()
+    assert rows == [("freeze", "key", "pay", None, 7, "somebody", "")]
 
 
 def test_a_step_that_fails_changes_nothing(bench: Bench) -> None:
@@ -51,8 +59,8 @@ def test_a_step_that_fails_changes_nothing(bench: Bench) -> None:
     with closing(sqlite3.connect(bench.path, isolation_level=None)) as connection:
         with pytest.raises(sqlite3.OperationalError):
             migrate(connection, (*STEPS, NEXT, "CREATE TABLE leaves (idx INTEGER)"))
-        columns = [row[1] for row in connection.execute("PRAGMA table_info(freezes)")]
-    assert columns == ["scope", "name", "since_ms", "by"]
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(stops)")]
+    assert columns == ["how", "scope", "name", "per_minute", "since_ms", "by", "reason"]
     assert version(bench.path) == len(STEPS)
 
 

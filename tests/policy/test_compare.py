@@ -101,6 +101,7 @@ LIMITS = [
 HARMLESS = [
     (f"{GRANT}.id", "a", "b", {"=": ["keys.pay.grants.a", "keys.pay.grants.b"]}),
     ("keys.pay.durable_intent", False, True, {"-": ["keys.pay.durable_intent"]}),
+    ("keys.pay.validators", ["a.example"], None, {"-": ["keys.pay.validators"]}),
     (
         f"{GRANT}.hours",
         HOURS,
@@ -328,13 +329,22 @@ def test_a_key_that_leaves_its_group_is_looser(tree: Tree, compiled: Compile) ->
     both = compiled(tree)
     tree["groups"]["desk"]["keys"] = ["other"]
     one = compiled(tree)
-    (found,) = _looser(both, one)
+    (left, found) = _looser(both, one)
+    assert (left.path, left.description) == ("keys.pay.groups", "leaves the group desk")
     path = "groups.desk.limits.USD.windows.1d.total"
     assert (found.path, found.description) == (path, "the bound of 12 USD is gone")
     assert _proves(found.witness, both, one)
     del tree["groups"]
-    (told,) = _looser(both, compiled(tree))
-    assert told.path == path
+    told = sorted(change.path for change in _looser(both, compiled(tree)))
+    assert told == [path, "keys.other.groups", "keys.pay.groups"]
+    assert "keys.pay.groups" in {change.path for change in compare(one, both)}
+
+
+def test_a_new_validator_is_looser(pair: Pair) -> None:
+    """Whoever may ask what would be allowed learns what the policy says."""
+    (found,) = _looser(*pair("keys.pay.validators", None, ["a.example"]))
+    assert (found.path, found.description) == ("keys.pay.validators", "adds a.example")
+    assert found.witness is None
 
 
 def test_an_asset_that_loses_its_approval_is_looser(pair: Pair, tree: Tree) -> None:

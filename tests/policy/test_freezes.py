@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from policy.freezes import Freeze, frozen, parse
+from policy.freezes import Freeze, frozen, is_named, parse, resolve
+from policy.freezes import similar as find_similar
 from policy.model import Ask, Facts, Role, Transfer
 from policy.reasons import Code, Reason
 from policy.rules import Policy
@@ -29,7 +30,9 @@ ASK = Ask(
 
 @pytest.fixture
 def policy(tree: dict[str, Any], compiled: Callable[[dict[str, Any]], Policy]) -> Policy:
-    """The document as it stands."""
+    """The document, with a group of keys."""
+    limits = [{"asset": "ETH@eip155:1", "windows": [{"span": "1d", "total": "1"}]}]
+    tree["groups"] = {"desk": {"keys": ["wd"], "limits": limits}}
     return compiled(tree)
 
 
@@ -41,6 +44,7 @@ def policy(tree: dict[str, Any], compiled: Callable[[dict[str, Any]], Policy]) -
         ("asset", "USDC@eip155:1"),
         ("asset", "ETH@eip155:1"),  # which pays for the gas
         ("destination", OMNIBUS),
+        ("group", "desk"),
         ("all", ""),
     ],
 )
@@ -102,3 +106,36 @@ def test_a_freeze_of_nothing_is_refused(scope: str, name: str, message: str) -> 
     """A freeze that could match no request would be a false comfort."""
     with pytest.raises(ValueError, match=message):
         parse(scope, name)
+
+
+@pytest.mark.parametrize(
+    ("scope", "name", "similar"),
+    [
+        ("key", "wdd", ["wd"]),
+        ("caller", "spiffe://firm.example/walet", ["spiffe://firm.example/wallet"]),
+        ("asset", "USDC@eip155:10", ["USDC@eip155:1"]),
+        ("destination", "acne", ["acme"]),
+        ("group", "desks", ["desk"]),
+        ("group", "nothing-like-it", []),
+    ],
+)
+def test_what_a_policy_does_not_name(
+    policy: Policy, scope: str, name: str, similar: list[str]
+) -> None:
+    """A name that is in no policy is told apart, with those that it may stand for."""
+    freeze = Freeze(scope, name)
+    assert not is_named(freeze, policy)
+    assert find_similar(freeze, policy)[: len(similar) or None] == similar
+    assert all(is_named(Freeze(scope, found), policy) for found in similar)
+
+
+def test_everything_is_named_always(policy: Policy) -> None:
+    """A freeze of all needs no name."""
+    assert is_named(Freeze("all"), policy)
+
+
+def test_an_asset_goes_by_its_identifier_too(policy: Policy) -> None:
+    """An asset may be frozen by what decoders call it."""
+    assert resolve(Freeze("asset", f"eip155:1/erc20:{USDC}"), policy).name == "USDC@eip155:1"
+    assert resolve(Freeze("key", "wd"), policy) == Freeze("key", "wd")
+    assert resolve(Freeze("asset", "GBP"), policy) == Freeze("asset", "GBP")

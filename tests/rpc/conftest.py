@@ -42,6 +42,7 @@ INTENT_KEY = """
 [keys.{name}]
 algorithm = "{algorithm}"
 payloads = ["intent", "intent.jws", "intent.cose"]
+validators = ["{caller}"]
 
 [[keys.{name}.grants]]
 id = "all"

@@ -13,6 +13,7 @@ from google.rpc import error_details_pb2, status_pb2
 from signer.v1 import resources_pb2
 from signer.v1 import signing_service_pb2 as pb
 from tests.rpc.conftest import STRANGER, Port, euros, sign_request
+from tests.support.ledgers import freeze
 
 
 def reason_of(status: status_pb2.Status) -> str:
@@ -108,11 +109,57 @@ def test_validate_only_signs_nothing(port: Port) -> None:
     response, code, _ = port.unary("SignPayload", request)
     assert (code, response.signature) == (grpc.StatusCode.OK, b"")
     assert response.name == "keys/rpc-pay/versions/1"
+    assert (response.validation.allowed, response.validation.grant) == (True, "all")
     assert json.loads(port.ledger.leaves(0, 100)[-1][1])["event"] == "validate"
     request.validate_only = False
     response, *_ = port.unary("SignPayload", request)
     assert response.signature
     assert not response.replayed
+    assert not response.HasField("validation")
+
+
+def test_a_validator_is_told_everything(port: Port) -> None:
+    """A refused validation shows what each grant and limit made of it, and what is left."""
+    port.unary("SignPayload", sign_request(euros("4000")))
+    request = sign_request(euros("20000", destination="eve"), validate_only=True)
+    response, code, _ = port.unary("SignPayload", request)
+    assert (code, response.signature) == (grpc.StatusCode.OK, b"")
+    found = response.validation
+    assert (found.allowed, found.grant) == (False, "")
+    failures = [(item.reason, item.rule) for item in found.failures]
+    assert failures[0] == ("DESTINATION_NOT_ALLOWED", "keys.rpc-pay.grants.all.destinations")
+    assert failures[-1] == ("LIMIT_PER_REQUEST", "keys.rpc-pay.limits.EUR.per_request")
+    grant, *others = found.grants
+    assert not any(other.matches for other in others)
+    assert (grant.id, grant.applies, grant.matches) == ("all", True, False)
+    failed = {rule.name: rule.failure.detail for rule in grant.rules if rule.HasField("failure")}
+    assert failed == {"destinations": "eve is not listed"}
+    assert len(grant.rules) > len(failed)
+    [amount] = found.amounts
+    assert (amount.asset, amount.amount, amount.max_per_request) == ("EUR", "20000", "10000")
+    [window] = found.windows
+    assert (window.counts, window.asset, window.span_ms) == ("rpc-pay", "EUR", 3_600_000)
+    assert (window.used_total, window.max_total, window.left_total) == ("4000", "100000", "96000")
+    assert (window.used_requests, window.max_requests, window.left_requests) == (1, 500, 499)
+
+
+def test_a_payload_that_cannot_be_read_is_explained(port: Port) -> None:
+    """A validator is told where the decoder stopped."""
+    response, *_ = port.unary("SignPayload", sign_request(b"{", validate_only=True))
+    [failure] = response.validation.failures
+    assert failure.reason.startswith("PAYLOAD_")
+    assert not response.validation.grants
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [("rpc-eth", "VALIDATION_NOT_ALLOWED"), ("rpc-other", "KEY_DENIED"), ("nothing", "KEY_DENIED")],
+)
+def test_validation_takes_a_permission_of_its_own(port: Port, key: str, reason: str) -> None:
+    """A grant does not let its callers ask what would be allowed, and tells nobody of a key."""
+    response, code, message = port.unary("SignPayload", sign_request(key=key, validate_only=True))
+    assert (response, code) == (None, grpc.StatusCode.PERMISSION_DENIED)
+    assert message == f"refused by policy: {reason}"
 
 
 def test_a_batch_answers_each_request_alone(port: Port) -> None:
@@ -219,7 +266,7 @@ def test_an_hmac_key_has_no_public_key(port: Port) -> None:
 def test_a_frozen_key_is_refused_with_the_next_transaction(port: Port) -> None:
     """A freeze is read in the deciding transaction."""
     assert port.unary("SignPayload", sign_request())[1] is grpc.StatusCode.OK
-    port.ledger.freeze("key", "rpc-pay", by="officer")
+    freeze(port.ledger, "key", "rpc-pay")
     _, code, message = port.unary("SignPayload", sign_request())
     assert (code, message) == (grpc.StatusCode.FAILED_PRECONDITION, "refused by policy: FROZEN")
 

@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from policy import freezes
 from policy.algorithms import Algorithm
 from policy.document import load
 from policy.model import Decoded, Facts, Format, Transfer
@@ -14,11 +15,20 @@ from policy.reasons import Code, PayloadError
 from policy.rules import Policy
 from signer.approval import Mint
 from signer.ledger import Ledger, Settings
+from signer.ledger.stopping import StopState
+from signer.ledger.stops import freezing
 from signer.model import Caller, Conflict, Granted, Outcome, Refused, SignRequest, Verdict
 
 ALICE = Caller("spiffe://firm.example/alice", "aa" * 32, "192.0.2.1:1000")
 MALLORY = Caller("spiffe://firm.example/mallory", "bb" * 32, "192.0.2.2:2000")
 OFFICER = "spiffe://firm.example/officer/a"
+OTHER_OFFICER = "spiffe://firm.example/officer/b"
+ROOT = f"""
+schema = 1
+officers = ["{OFFICER}", "{OTHER_OFFICER}"]
+quorum = 1
+root_quorum = 1
+"""
 START_MS = 1_800_000_000_000
 SECOND = 1000
 HOUR = 3600 * SECOND
@@ -37,6 +47,7 @@ decimals = 2
 [keys.pay]
 algorithm = "ed25519"
 payloads = ["intent"]
+validators = ["spiffe://firm.example/alice"]
 
 [[keys.pay.grants]]
 id = "friends"
@@ -133,6 +144,19 @@ def one(ledger: Ledger, request: SignRequest) -> Verdict:
     """Decide one request."""
     [verdict] = ledger.decide([request])
     return verdict
+
+
+def freeze(ledger: Ledger, scope: str, name: str, by: str = OFFICER, reason: str = "") -> StopState:
+    """Freeze something."""
+    return ledger.duty.stop(freezing(freezes.parse(scope, name), by, reason))
+
+
+def thaw(ledger: Ledger, scope: str, name: str) -> None:
+    """Have the quorum of officers end a freeze."""
+    ledger.bootstrap_root(ROOT, "test")
+    what = freezes.parse(scope, name)
+    assert ledger.duty.end_stop(freezing(what, OFFICER)).in_force
+    assert not ledger.duty.end_stop(freezing(what, OTHER_OFFICER)).in_force
 
 
 def granted(ledger: Ledger, request: SignRequest) -> Granted:
