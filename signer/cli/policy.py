@@ -10,6 +10,7 @@ from signer.cli.policy_diff import diff
 from signer.cli.policy_explain import explain_payload
 from signer.cli.policy_file import File, loaded
 from signer.cli.policy_lifecycle import COMMANDS
+from signer.cli.policy_prove import prove_questions
 from signer.cli.policy_replay import replay
 from signer.cli.policy_tests import run_tests
 
@@ -17,6 +18,7 @@ app = typer.Typer(help="Work on policy documents.", no_args_is_help=True)
 app.command()(diff)
 app.command("explain")(explain_payload)
 app.command()(replay)
+app.command("prove")(prove_questions)
 app.command("test")(run_tests)
 for _command in COMMANDS:
     app.command()(_command)

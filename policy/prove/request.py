@@ -1,0 +1,226 @@
+"""One request as Z3 sees it: everything a payload may say, under the rules and limits of a key."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+from policy import amounts
+from policy.model import Ask, Facts, Role, Side, Transfer
+from policy.prove import scope
+from policy.prove.answer import Step
+from policy.prove.questions import Question
+from policy.prove.scope import LISTED
+from policy.rules import PRICE_DECIMALS, Grant, KeyPolicy, Limit, Per, Policy
+
+_OTHER = object()  # stands for every value that neither policy nor question names
+_TIMES = 20  # openings of a grant at which a request is tried
+
+
+class Choice:
+    """A fact that is one of a few values, or another."""
+
+    def __init__(self, z3: Any, name: str, values: Iterable[object]) -> None:
+        self._z3 = z3
+        self._values = [*sorted(set(values), key=str), _OTHER]
+        self._number = z3.Int(name)
+        self.possible = z3.And(self._number >= 0, self._number < len(self._values))
+
+    def one_of(self, values: Iterable[object]) -> Any:
+        """Return that it is one of the values."""
+        numbers = [self._values.index(value) for value in values if value in self._values]
+        return self._z3.Or(*(self._number == number for number in numbers))
+
+    def chosen(self, model: Any) -> Any:
+        """Return the value that a solution has."""
+        return self._values[model.eval(self._number, model_completion=True).as_long()]
+
+
+class Place(NamedTuple):
+    """Destinations that every rule and the question treat alike."""
+
+    members: tuple[str, ...]
+
+    def within(self, listed: Iterable[str]) -> bool:
+        """Whether they are listed."""
+        return self.members[0] in set(listed)
+
+
+class Model:
+    """Every request on a key that breaks a claim, as the solutions of a formula."""
+
+    def __init__(self, policy: Policy, key: KeyPolicy, question: Question) -> None:
+        import z3  # noqa: PLC0415 - the extra; nothing else needs it
+
+        self._z3 = z3
+        self._policy, self._key, self._question = policy, key, question
+        self._grants = scope.grants(key, question)
+        self._places = _places(key.grants, question)
+        self._solver = z3.Solver()
+        self._caller = Choice(z3, "caller", scope.callers(key, question))
+        self._facts = {
+            fact: Choice(
+                z3, fact, {value for grant in key.grants for value in getattr(grant, field)}
+            )
+            for fact, field in LISTED.items()
+        }
+        self._price = z3.Int("price")
+        self._approvals = z3.Int("approvals")
+        self._fees = {asset: z3.Int(f"fee of {asset}") for asset in key.limits}
+        self._paid = {
+            (asset, place): (z3.Bool(f"pays {asset} {n}"), z3.Int(f"amount of {asset} {n}"))
+            for asset in key.limits
+            for n, place in enumerate(self._places)
+        }
+        self._moved = {asset: self._sum(asset) for asset in key.limits}
+        self._granted = {grant.id: self._grant(grant) for grant in self._grants}
+        self._solver.add(*self._possible(), z3.Or(*self._granted.values()))
+        self._solver.add(*(self._limit(name, limit) for name, limit in key.limits.items()))
+        self._solver.add(self._claim_broken())
+
+    def broken(self) -> bool:
+        """Whether there is a solution; ``requests`` are made of it."""
+        return bool(self._solver.check() == self._z3.sat)
+
+    def requests(self) -> Iterator[Step]:
+        """Yield what the solution stands for, under each grant that it fits, at several times."""
+        model = self._solver.model()
+        for grant in self._grants:
+            if self._z3.is_true(model.eval(self._granted[grant.id], model_completion=True)):
+                for at_ms in islice(scope.openings(grant), _TIMES):
+                    yield self._step(model, grant, at_ms)
+
+    def _possible(self) -> Iterator[Any]:
+        """What holds for any request, whatever the policy."""
+        z3 = self._z3
+        yield self._caller.possible
+        yield from (choice.possible for choice in self._facts.values())
+        yield from (amount >= 0 for amount in self._fees.values())
+        yield from (
+            z3.And(amount >= 0, z3.Or(has, amount == 0)) for has, amount in self._paid.values()
+        )
+        yield z3.And(self._price >= 0, self._approvals >= 0)
+
+    def _sum(self, asset: str) -> Any:
+        paid = [amount for (name, _), (_, amount) in self._paid.items() if name == asset]
+        return self._z3.Sum([self._fees[asset], *paid])
+
+    def _grant(self, grant: Grant) -> Any:
+        """All rules of a grant but its hours and dates: see ``policy.rules.RULES``."""
+        listed = [self._facts[fact].one_of(getattr(grant, field)) for fact, field in LISTED.items()]
+        callers = self._caller.one_of(grant.callers)
+        return self._z3.And(
+            callers, *listed, self._moves(grant), self._priced(grant), self._approved(grant)
+        )
+
+    def _moves(self, grant: Grant) -> Any:
+        z3 = self._z3
+        allowed = {
+            (asset, place)
+            for asset, place in self._paid
+            if asset in grant.assets and place.within(grant.destinations)
+        }
+        something = z3.Or(*(self._paid[pair][0] for pair in allowed)) if grant.assets else True
+        others = [z3.Not(has) for pair, (has, _) in self._paid.items() if pair not in allowed]
+        return z3.And(something, *others)
+
+    def _priced(self, grant: Grant) -> Any:
+        if grant.worst_price is None:
+            return True
+        side, z3 = self._facts["side"], self._z3
+        within = {Side.BUY: self._price.__le__, Side.SELL: self._price.__ge__}
+        return z3.Or(
+            *(
+                z3.And(side.one_of((of,)), within[of](worst))
+                for of, worst in grant.worst_price.items()
+            )
+        )
+
+    def _approved(self, grant: Grant) -> Any:
+        z3, wanted = self._z3, grant.approval
+        if wanted is None:
+            return self._approvals == 0
+        above = [self._moved[asset] > most for asset, most in wanted.above.items()]
+        enough = z3.Or(z3.Not(z3.Or(*above)), self._approvals >= wanted.quorum)
+        return z3.And(enough, self._approvals <= len(wanted.approvers))
+
+    def _limit(self, asset: str, limit: Limit) -> Any:
+        """What one request may move at most, into windows that hold nothing."""
+        within = [self._moved[asset] <= limit.per_request]
+        for window in limit.windows:
+            if window.max_total is None:
+                continue
+            if window.per is not Per.DESTINATION:
+                within.append(self._moved[asset] <= window.max_total)
+                continue
+            within += [
+                self._paid[asset, place][1] <= window.max_total * len(place.members)
+                for place in self._places
+            ]
+        return self._z3.And(*within)
+
+    def _claim_broken(self) -> Any:
+        question, z3 = self._question, self._z3
+        moved = self._moved.get(question.asset or "", 0)
+        if question.per_request:
+            return moved > question.base_units(self._policy, question.per_request)
+        if question.approvals:
+            above = question.base_units(self._policy, question.approvals.above)
+            return z3.And(moved > above, self._approvals < question.approvals.quorum)
+        pays = [
+            has
+            for (asset, place), (has, _) in self._paid.items()
+            if question.asset in {None, asset} and not place.within(question.destinations or ())
+        ]
+        if question.never and question.asset is None:
+            return True
+        fee = moved > 0 if question.never else False
+        return z3.Or(*pays, fee)
+
+    def _step(self, model: Any, grant: Grant, at_ms: int) -> Step:
+        caller = self._caller.chosen(model)
+        said = {fact: choice.chosen(model) for fact, choice in self._facts.items()}
+        number = self._number(model, self._price)
+        price = amounts.to_text(number, PRICE_DECIMALS) if said["side"] is not None else None
+        facts = Facts(grant.action, tuple(self._transfers(model)), price=price, **said)
+        ask = Ask(self._key.name, min(self._key.formats), caller, facts, scope.address(grant))
+        known = grant.approval.approvers - {caller} if grant.approval else frozenset[str]()
+        approvers = sorted(known)[: self._number(model, self._approvals)]
+        return Step(ask, at_ms, frozenset(approvers))
+
+    def _transfers(self, model: Any) -> Iterator[Transfer]:
+        for (asset, place), (has, amount) in self._paid.items():
+            if self._z3.is_true(model.eval(has, model_completion=True)):
+                yield from self._spread(asset, place, self._number(model, amount))
+        for asset, fee in self._fees.items():
+            if number := self._number(model, fee):
+                yield Transfer(self._ref(asset), number, None, Role.FEE)
+
+    def _spread(self, asset: str, place: Place, amount: int) -> Iterator[Transfer]:
+        """Pay one destination after the other as much as its own window takes."""
+        windows = self._key.limits[asset].windows
+        most = [
+            window.max_total
+            for window in windows
+            if window.per is Per.DESTINATION and window.max_total is not None
+        ]
+        for number, member in enumerate(place.members):
+            share = min([amount, *most])
+            if share or number == 0:
+                yield Transfer(self._ref(asset), share, member)
+            amount -= share
+
+    def _ref(self, asset: str) -> str:
+        return self._key.limits[asset].asset.ref
+
+    def _number(self, model: Any, number: Any) -> int:
+        return int(model.eval(number, model_completion=True).as_long())
+
+
+def _places(grants: Iterable[Grant], question: Question) -> list[Place]:
+    """Return the destinations that a grant or the question names, alike ones together."""
+    lists: list[frozenset[str]] = [grant.destinations for grant in grants]
+    lists.append(frozenset(question.destinations or ()))
+    alike: dict[tuple[bool, ...], list[str]] = {}
+    for destination in sorted(frozenset[str]().union(*lists)):
+        alike.setdefault(tuple(destination in listed for listed in lists), []).append(destination)
+    return [Place(tuple(members)) for members in alike.values()]
