@@ -6,7 +6,6 @@ answers the plain return code.
 """
 
 import ctypes
-from pathlib import Path
 from typing import Final
 
 from signer.hsm.errors import Ckr, TokenError
@@ -77,13 +76,15 @@ class CkMechanism:
 
 
 class Cryptoki:
-    """A module's functions, by ctypes."""
+    """A module's functions, by ctypes.
 
-    def __init__(self, path: Path) -> None:
-        library = ctypes.CDLL(str(path))
-        table = ctypes.POINTER(_FunctionList)()
-        library.C_GetFunctionList(ctypes.byref(table))
-        functions = table.contents.functions
+    Args:
+        table: the address of the CK_FUNCTION_LIST.
+    """
+
+    def __init__(self, table: int) -> None:
+        self.table = table
+        functions = _FunctionList.from_address(table).functions
         one_pointer = ctypes.CFUNCTYPE(ctypes.c_ulong, ctypes.c_void_p)
         login = ctypes.CFUNCTYPE(
             ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_char_p, ctypes.c_ulong

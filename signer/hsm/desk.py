@@ -113,7 +113,11 @@ class Desk:
             waiting = self._line.empty()
         for job in waiting:
             job.fail(HsmUnavailableError(reason))
-        for _ in range(nudges):
+        self.nudge(nudges)
+
+    def nudge(self, threads: int) -> None:
+        """Wake some threads, so that they look about them."""
+        for _ in range(threads):
             self._permits.put(None)
 
     def reopen(self) -> None:

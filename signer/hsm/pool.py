@@ -79,6 +79,8 @@ class Pool:
             Slot(token, name, self._slot_changed, self._has_ready, observer.failed)
             for name, token in distinct(tokens)
         ]
+        for slot in self._slots:
+            slot.neighbours = [other for other in self._slots if other.is_beside(slot)]
         self._workers = [self._worker(slot) for slot in self._slots for _ in range(sessions)]
         self._entries = self._agreed()
         self._start()
@@ -287,6 +289,7 @@ class Pool:
                 return
             if any(slot.state is SlotState.UP for slot in self._slots):
                 self._desk.reopen()
+                self._desk.nudge(len(self._workers))
             else:
                 reasons = ", ".join(f"{s.name!r}: {s.last_error}" for s in self._slots)
                 self._desk.shut(f"no token is available: {reasons}")

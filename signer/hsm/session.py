@@ -1,6 +1,6 @@
 """One session with the handles of its keys, each shown to be the right key."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Self
 
 import pkcs11
@@ -21,11 +21,18 @@ class BoundSession:
     ``condemned`` may be set by any thread: the session is not used again.
     """
 
-    def __init__(self, session: pkcs11.Session, cryptoki: Cryptoki, generation: int) -> None:
+    def __init__(
+        self,
+        session: pkcs11.Session,
+        cryptoki: Cryptoki,
+        generation: int,
+        closed: Callable[[], None],
+    ) -> None:
         self.generation = generation
         self.condemned = False
         self._session = session
         self._cryptoki = cryptoki
+        self._closed = closed
         self._handle = handle(session)
         self._keys: dict[KeyVersion, int] = {}
         self._buffer = SignBuffer(cryptoki, self._handle)
@@ -37,24 +44,25 @@ class BoundSession:
         cryptoki: Cryptoki,
         expected: Mapping[KeyVersion, Entry],
         generation: int,
+        closed: Callable[[], None],
     ) -> Self:
         """Find each expected key on the token again and let it prove itself.
 
         A handle may be another key after a reconnect, so the public key is compared,
         and a probe signature is verified in software; an HMAC key must give its known
-        answer.
+        answer. ``closed`` is called at the end of a session that was bound.
 
         Raises:
             ConfigError: the token holds another key than the one expected.
             PKCS11Error, TokenError: as the token says. The session is closed in any case.
         """
-        bound = cls(session, cryptoki, generation)
+        bound = cls(session, cryptoki, generation, closed)
         try:
             bound._find(expected)
             for entry in expected.values():
                 bound._probe(entry)
         except BaseException:
-            bound.close()
+            close(session)
             raise
         return bound
 
@@ -73,6 +81,7 @@ class BoundSession:
     def close(self) -> None:
         """Close the session."""
         close(self._session)
+        self._closed()
 
     def _find(self, expected: Mapping[KeyVersion, Entry]) -> None:
         found = read(self._session)

@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -24,6 +25,11 @@ _random = random.SystemRandom()
 
 # Requests wait so long for a slot's next session; for longer, they are refused at once.
 WORTH_WAITING_SECONDS: Final = 0.1
+
+# Between two initialisations of a module whose token does not come back by itself, seconds.
+SHORTEST_PAUSE: Final = 1.0
+LONGEST_PAUSE: Final = 5.0
+LONGEST_SHARED_PAUSE: Final = 60.0  # while another token of the module is up
 
 NoteSession = Callable[[SessionEvent], None]
 _DOWN_AT_ONCE: Final = (Action.DOWN, Action.REINITIALIZE, Action.FATAL)
@@ -73,6 +79,8 @@ class Slot:
         self._ready = ready
         self._count = count
         self._expected: Mapping[KeyVersion, Entry] = {}
+        self.neighbours: Sequence[Slot] = ()  # on the same module
+        self._revive_at = 0.0
         self._logged_in = 1  # the generation whose login was done
         self._backoff = Backoff()
         self._connecting = threading.Lock()
@@ -110,12 +118,22 @@ class Slot:
             ConfigError: the token holds other keys, or refuses the PIN.
             PKCS11Error, TokenError: as the token says.
         """
-        generation = self.generation
-        if self._logged_in != generation:
-            self.token.renew()
-            self._logged_in = generation
-        opened = self.token.open()
-        return BoundSession.bind(opened, self.token.cryptoki, self._expected, generation)
+        module = self.token.module
+        module.enter()
+        try:
+            return self._open(module.leave)
+        except BaseException:
+            module.leave()
+            raise
+
+    def is_beside(self, other: "Slot") -> bool:
+        """Tell whether it is another slot of the same module."""
+        return self is not other and self.token.module is other.token.module
+
+    def let_go(self) -> None:
+        """Begin the next generation, so that no session stays in the module."""
+        self._renew(self.generation)
+        self._changed()
 
     def connect(self, note: NoteSession, stopping: threading.Event) -> BoundSession | None:
         """Open a session however long it takes; None when the pool is closing.
@@ -159,6 +177,14 @@ class Slot:
         if self.record.failed():
             self._move(SlotEvent.FAILED, session.generation)
 
+    def _open(self, closed: Callable[[], None]) -> BoundSession:
+        generation = self.generation
+        if self._logged_in != generation:
+            self.token.renew()
+            self._logged_in = generation
+        opened = self.token.open()
+        return BoundSession.bind(opened, self.token.cryptoki, self._expected, generation, closed)
+
     def _attempt(self, note: NoteSession) -> BoundSession | None:
         note(SessionEvent.TRIED)
         self._move(SlotEvent.TRIED)
@@ -186,9 +212,37 @@ class Slot:
         self._move(event)
         if not self._ready(self):
             self._move(SlotEvent.FAILED)
-        elif not self.token.is_logged_in():
+            self._revive(time.monotonic())
+        elif not self._is_logged_in():
             # Those that look ready were lost with the login, and have not been used since.
             self._renew(self.generation)
+
+    def _is_logged_in(self) -> bool:
+        with self.token.module.guest():
+            return self.token.is_logged_in()
+
+    def _revive(self, now: float) -> None:
+        """Have the module initialised again if nothing else helped for some time.
+
+        It disturbs the tokens that share the module, so the pauses grow with the time
+        that this one is away, and more slowly where no other one is up.
+        """
+        if self.down_since is None or now < self._revive_at:
+            return
+        away = now - self.down_since
+        needed = any(slot.state is SlotState.UP for slot in self.neighbours)
+        longest = LONGEST_SHARED_PAUSE if needed else LONGEST_PAUSE
+        self._revive_at = now + min(max(SHORTEST_PAUSE, away / 2), longest)
+        if away < SHORTEST_PAUSE:
+            return
+        module = self.token.module
+        era = module.era
+        with module.guest(), suppress(*_OPEN_ERRORS):
+            module.revive(era, self._all_let_go)
+
+    def _all_let_go(self) -> None:
+        for slot in (self, *self.neighbours):
+            slot.let_go()
 
     def _is_empty(self) -> bool:
         """Tell whether no session is left and none will be opened at once."""

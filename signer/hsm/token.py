@@ -40,24 +40,27 @@ class Token:
     """A logged-in token; opens sessions. Thread-safe, but for ``renew``."""
 
     def __init__(
-        self, module: Module, token: pkcs11.Token, anchor: pkcs11.Session, pin: PinProvider
+        self,
+        module: Module,
+        token: pkcs11.Token,
+        anchor: pkcs11.Session,
+        pin: PinProvider,
+        serial: str | None = None,
     ) -> None:
-        self._module = module
+        self.module = module
+        self.label: Final = token.label
+        self._serial = serial
         self._token = token
-        self._anchor = anchor
+        self._anchor: pkcs11.Session | None = anchor
+        self._era = module.era
         self._pin = pin
         self._refused: PinRefusedError | None = None
         self._anchor_lock = threading.Lock()
 
     @property
-    def label(self) -> str:
-        """The token's label."""
-        return self._token.label
-
-    @property
     def cryptoki(self) -> Cryptoki:
         """The functions of its module."""
-        return self._module.cryptoki
+        return self.module.cryptoki
 
     def open(self, *, rw: bool = False) -> pkcs11.Session:
         """Open a session that shares the login; it is the caller's to close.
@@ -70,7 +73,10 @@ class Token:
     def is_logged_in(self) -> bool:
         """Tell whether the anchor still stands and is logged in; True if another is stuck in it."""
         with self._anchor_alone() as alone:
-            return not alone or self.cryptoki.is_logged_in(handle(self._anchor))
+            if not alone:
+                return True
+            anchor = self._standing()
+            return anchor is not None and self.cryptoki.is_logged_in(handle(anchor))
 
     def renew(self) -> None:
         """Log in again with a new anchor, after the old one was lost.
@@ -82,19 +88,30 @@ class Token:
         """
         if self._refused is not None:
             raise self._refused
-        # python-pkcs11 does not tell this code apart. Whoever was in a call got it as
-        # well, so nobody is disturbed.
         with self._anchor_alone():
-            if self.cryptoki.ping(handle(self._anchor)) == Ckr.CRYPTOKI_NOT_INITIALIZED:
-                self.cryptoki.finalize()
-                self.cryptoki.initialize()
+            if self._is_forgotten():
+                self.module.revive(self.module.era)
             self.close()
-            self._anchor = self._token.open()
+            if self._era != self.module.era:
+                self._token = _find(list(self.module.tokens()), self.label, self._serial)
+                self._era = self.module.era
+            self._anchor = anchor = self._token.open()
         try:
-            _authenticate(self._module, self._token.slot.get_token(), self._anchor, self._pin)
+            _authenticate(self.module, self._token.slot.get_token(), anchor, self._pin)
         except PinRefusedError as error:
             self._refused = error
             raise
+
+    def _standing(self) -> pkcs11.Session | None:
+        """Return the anchor, if it may be touched: it went with its era."""
+        return self._anchor if self._era == self.module.era else None
+
+    def _is_forgotten(self) -> bool:
+        """Tell whether the module must be initialised, a code that python-pkcs11 does not tell."""
+        anchor = self._standing()
+        if self.module.is_lost or anchor is None:
+            return self.module.is_lost
+        return self.cryptoki.ping(handle(anchor)) == Ckr.CRYPTOKI_NOT_INITIALIZED
 
     @contextmanager
     def _anchor_alone(self) -> Iterator[bool]:
@@ -119,11 +136,14 @@ class Token:
 
     def abandon(self) -> None:
         """Leave the module as it is until the process ends: a call hangs, and so may others."""
-        self._module.abandon()
+        self.module.abandon()
 
     def close(self) -> None:
         """Close the anchor session. What fails here is gone already."""
-        close(self._anchor)
+        anchor = self._standing()
+        self._anchor = None
+        if anchor is not None:
+            close(anchor)
 
 
 def open_token(module: Path, label: str, pin: PinProvider, *, serial: str | None = None) -> Token:
@@ -154,7 +174,7 @@ def log_in(module: Module, label: str, pin: PinProvider, *, serial: str | None =
     except ConfigError:
         anchor.close()
         raise
-    return Token(module, token, anchor, pin)
+    return Token(module, token, anchor, pin, serial)
 
 
 def _find(tokens: Sequence[pkcs11.Token], label: str, serial: str | None) -> pkcs11.Token:

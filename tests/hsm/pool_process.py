@@ -1,11 +1,15 @@
-"""A process with a pool on the faulty module; obeys one JSON command a line.
+"""A process with a pool; obeys one JSON command a line, and answers each with one.
 
-Run as ``pool_process.py MODULE TOKEN PIN_FILE SLOTS SESSIONS``, with the module's
-variables in the environment. Commands: ``{"load": {...}}`` signs by several threads
-and answers what came of it; ``{"status": {}}`` answers how the pool is.
+Run as ``pool_process.py SETTINGS``, the JSON of ``tests.support.pools.Settings``, with
+the module's variables in the environment. It first answers which keys the tokens
+refused to make, and then, or in its place, ``{"error": …}`` when the pool does not start.
+Commands: ``{"load": {…}}`` signs by several threads and answers what came of it;
+``{"sign": {}}`` signs once by every key and algorithm; ``{"status": {}}`` answers how
+the pool is, and ``{"usage": {}}`` what the process holds.
 """
 
 import json
+import os
 import sys
 import threading
 import time
@@ -19,16 +23,14 @@ import structlog
 
 from policy.algorithms import Algorithm, Digest
 from signer.approval import Mint
-from signer.errors import HsmError
-from signer.hsm import Pool, keys, open_token
+from signer.errors import ConfigError, HsmError, SigngateError
+from signer.hsm import Pool, Token, keys, open_token
 from signer.hsm.limits import Limits
 from signer.hsm.names import KeyVersion
 from signer.hsm.verify import verifier
 from signer.pin import FilePin
+from tests.support.pools import Settings
 from tests.support.signing import approval
-
-KEYS = {"faulted-p256": Algorithm.ECDSA_P256, "faulted-ed25519": Algorithm.ED25519}
-STUCK_SECONDS = 1.0
 
 
 @dataclass
@@ -50,6 +52,24 @@ class Loader:
         self._pool = pool
         self._mint = mint
         self._lock = threading.Lock()
+        self._keys = [
+            (name.key, algorithm)
+            for name in pool.key_versions()
+            for algorithm in pool.public_key(*name).algorithms
+        ]
+
+    def sign_each(self) -> dict[str, str]:
+        """Sign once by each key and algorithm; says what came of it by the algorithm."""
+        results = {}
+        for key, algorithm in self._keys:
+            issued = self._mint.issue(approval(algorithm, b"each", key=key))
+            try:
+                self._pool.sign(issued, time.monotonic() + 10)
+            except HsmError as error:
+                results[f"{key} {algorithm}"] = str(error)
+            else:
+                results[f"{key} {algorithm}"] = "signed"
+        return results
 
     def run(self, *, seconds: float, threads: int, patience: float) -> Load:
         """Sign for some time; each request waits no longer than its patience."""
@@ -67,7 +87,7 @@ class Loader:
         return load
 
     def _work(self, load: Load, end: float, patience: float, number: int) -> None:
-        key, algorithm = list(KEYS.items())[number % len(KEYS)]
+        key, algorithm = self._keys[number % len(self._keys)]
         verify = verifier(self._pool.public_key(key, 1), algorithm)
         count = 0
         while (start := time.monotonic()) < end:
@@ -107,36 +127,75 @@ def _status(pool: Pool) -> dict[str, Any]:
     }
 
 
+def _usage() -> dict[str, int]:
+    own = Path("/proc/self")
+    pages = int((own / "statm").read_text().split()[1])
+    return {
+        "memory": pages * os.sysconf("SC_PAGE_SIZE"),
+        "threads": len(list((own / "task").iterdir())),
+        "descriptors": len(list((own / "fd").iterdir())),
+    }
+
+
 def _answer(answer: Any) -> None:
     sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
 
 
-def main(module: str, label: str, pin_file: str, slots: str, sessions: str) -> None:
+def _generate(token: Token, wanted: list[str]) -> dict[str, str]:
+    """Make the keys that are not there; says which the token refused, and why."""
+    present = {public.name for public in keys.list_keys(token)}
+    refused = {}
+    for algorithm in map(Algorithm, wanted):
+        version = KeyVersion(algorithm.value, 1)
+        if version not in present:
+            bits = 2048 if algorithm.startswith("rsa") else None
+            try:
+                keys.generate(token, version, algorithm, bits=bits)
+            except ConfigError as error:
+                refused[algorithm.value] = str(error)
+    return refused
+
+
+def _obey(pool: Pool, mint: Mint) -> None:
+    loader = Loader(pool, mint)
+    commands = {
+        "load": lambda **load: vars(loader.run(**load)),
+        "sign": loader.sign_each,
+        "status": lambda: _status(pool),
+        "usage": _usage,
+    }
+    for line in sys.stdin:
+        ((name, arguments),) = json.loads(line).items()
+        _answer(commands[name](**arguments))
+
+
+def main(settings: Settings) -> None:
     """Obey until the input ends."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     mint = Mint()
     with ExitStack() as stack:
+        pin = FilePin(Path(settings["pin_file"]))
         tokens = [
-            open_token(Path(module), label, FilePin(Path(pin_file)), serial=f"faulty-{slot}")
-            for slot in range(int(slots))
+            stack.enter_context(
+                closing(open_token(Path(module), label, pin, serial=serial)),
+            )
+            for module, label, serial in settings["tokens"]
         ]
-        for token in tokens:
-            stack.callback(token.close)
-        present = {public.name for public in keys.list_keys(tokens[0])}
-        for name, algorithm in KEYS.items():
-            if (name, 1) not in present:
-                keys.generate(tokens[0], KeyVersion(name, 1), algorithm)
-        limits = Limits(stuck_seconds=STUCK_SECONDS)
-        pool = Pool(*tokens, sessions=int(sessions), redeem=mint.redeem, limits=limits)
+        _answer(_generate(tokens[0], settings["keys"]))
+        pool = Pool(
+            *tokens,
+            sessions=settings["sessions"],
+            redeem=mint.redeem,
+            limits=Limits(stuck_seconds=settings["stuck_seconds"]),
+        )
         stack.enter_context(closing(pool))
-        loader = Loader(pool, mint)
         _answer("ready")
-        for line in sys.stdin:
-            command = json.loads(line)
-            answer = vars(loader.run(**command["load"])) if "load" in command else _status(pool)
-            _answer(answer)
+        _obey(pool, mint)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(json.loads(sys.argv[1]))
+    except SigngateError as error:
+        _answer({"error": str(error)})

@@ -5,23 +5,17 @@ that does not verify is released, which the load checks for itself.
 """
 
 import json
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from signer.hsm.errors import Ckr
 from tests.support.faulty import Faulty
+from tests.support.pools import Hsm, PoolProcess, pool_process
 from tests.support.softhsm import make_softhsm
 
-PROGRAM = Path(__file__).parent / "pool_process.py"
-ROOT = Path(__file__).parents[2]
 SESSIONS = 4
 PATIENCE = 0.5
 # Seconds that the machine may add when it is busy with other things.
@@ -52,72 +46,35 @@ CLASSES = {
 SMOKE = ("rebind", "device", "module")
 
 
-@dataclass
-class PoolProcess:
-    """The pool's process and the switchboard of its module, two slots."""
+class FaultyPool:
+    """The pool and the switchboard of its module."""
 
-    process: subprocess.Popen[str]
-    faulty: Faulty
-
-    def ask(self, command: str, **arguments: float) -> Any:
-        """Give a command and wait for its answer."""
-        self._give(command, arguments)
-        return self._answer()
-
-    def load(self, seconds: float, during: Callable[[], object] = lambda: None) -> Any:
-        """Sign for some time by eight threads, and do something 0.3 seconds in."""
-        self._give("load", {"seconds": seconds, "threads": 8, "patience": PATIENCE})
-        time.sleep(0.3)
-        during()
-        return self._answer()
-
-    def heal(self, seconds: float) -> None:
-        """Wait until every session is ready, or fail."""
-        until = time.monotonic() + seconds
-        while not all(
-            slot["state"] == "up" and slot["sessions"]["ready"] == SESSIONS
-            for slot in self.ask("status")["slots"]
-        ):
-            assert time.monotonic() < until, self.ask("status")
-            time.sleep(0.02)
-
-    def _give(self, command: str, arguments: dict[str, float]) -> None:
-        assert self.process.stdin
-        self.process.stdin.write(json.dumps({command: arguments}) + "\n")
-        self.process.stdin.flush()
-
-    def _answer(self) -> Any:
-        assert self.process.stdout
-        return json.loads(self.process.stdout.readline())
+    def __init__(self, pool: PoolProcess, faulty: Faulty) -> None:
+        self.faulty = faulty
+        self.ask = pool.ask
+        self.load = pool.load
+        self.heal = pool.heal
 
 
 @pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PoolProcess]:
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyPool]:
     """A pool of two slots with four sessions each."""
     directory = tmp_path_factory.mktemp("faulted")
     store = make_softhsm(directory / "store", "faulted")
     with Faulty(directory, token=store.token, slots=2) as faulty:
-        arguments = (faulty.module, store.token, store.pin_file, "2", str(SESSIONS))
-        environment = {**faulty.variables, **store.environment, "PYTHONPATH": str(ROOT)}
-        with subprocess.Popen(
-            [sys.executable, PROGRAM, *arguments],
-            env=os.environ | environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        ) as started:
-            made = PoolProcess(started, faulty)
-            assert made._answer() == "ready"
-            yield made
+        hsm = Hsm(
+            tuple((faulty.module, store.token, f"faulty-{slot}") for slot in range(2)),
+            store.pin_file,
+            faulty.variables | store.environment,
+        )
+        keys = ["ecdsa-p256", "ed25519"]
+        with pool_process(hsm, keys, sessions=SESSIONS, patience=PATIENCE) as pool:
+            yield FaultyPool(pool, faulty)
             faulty.reset()
-            assert started.stdin
-            started.stdin.close()
-            assert started.wait(10) == 0
 
 
 @pytest.fixture
-def pool(process: PoolProcess) -> Iterator[PoolProcess]:
+def pool(process: FaultyPool) -> Iterator[FaultyPool]:
     """The pool with everything in order, before and after."""
     process.heal(10)
     yield process
@@ -140,7 +97,7 @@ def _codes() -> Iterator[Any]:
 @pytest.mark.parametrize("dirty", [False, True], ids=["clean", "dirty"])
 @pytest.mark.parametrize("function", ["C_SignInit", "C_Sign"])
 @pytest.mark.parametrize("code", list(_codes()))
-def test_every_class_of_codes(pool: PoolProcess, code: int, function: str, *, dirty: bool) -> None:
+def test_every_class_of_codes(pool: FaultyPool, code: int, function: str, *, dirty: bool) -> None:
     """Seldom or always: no request hangs, nothing wrong leaves, all is well in 5 seconds."""
     pool.faulty.fault(function, code, dirty=dirty, probability=0.01)
     seldom = pool.load(0.6)
@@ -155,7 +112,7 @@ def test_every_class_of_codes(pool: PoolProcess, code: int, function: str, *, di
 
 
 @pytest.mark.parametrize("how", ["flip", "truncate"])
-def test_bad_signatures(pool: PoolProcess, how: Any) -> None:
+def test_bad_signatures(pool: FaultyPool, how: Any) -> None:
     """A token that lies now and then, or always, is found out each time."""
     pool.faulty.spoil(how, probability=0.05)
     seldom = pool.load(0.6)
@@ -171,7 +128,7 @@ def test_bad_signatures(pool: PoolProcess, how: Any) -> None:
 @pytest.mark.parametrize(
     "event", ["log_out", "invalidate_sessions", "invalidate_objects", "swap_keys"]
 )
-def test_lost_states(pool: PoolProcess, event: str) -> None:
+def test_lost_states(pool: FaultyPool, event: str) -> None:
     """A lost login, lost sessions, lost handles, and handles that are other keys now."""
     load = pool.load(1, getattr(pool.faulty, event))
     _check(load)
@@ -180,7 +137,7 @@ def test_lost_states(pool: PoolProcess, event: str) -> None:
 
 
 @pytest.mark.parametrize("function", ["C_Sign", "*"])
-def test_one_token_freezes(pool: PoolProcess, function: str) -> None:
+def test_one_token_freezes(pool: FaultyPool, function: str) -> None:
     """Signing goes on by the other token within a second, and by both when it thaws."""
     load = pool.load(2.5, lambda: pool.faulty.hang(function, slot=0))
     _check(load)
@@ -193,7 +150,7 @@ def test_one_token_freezes(pool: PoolProcess, function: str) -> None:
 
 
 @pytest.mark.parametrize("code", [Ckr.DEVICE_REMOVED, Ckr.DEVICE_ERROR])
-def test_one_token_goes_away(pool: PoolProcess, code: int) -> None:
+def test_one_token_goes_away(pool: FaultyPool, code: int) -> None:
     """A token that is removed loses nobody's request, and is used again when it is back."""
     load = pool.load(2, lambda: pool.faulty.remove(code, slot=0))
     _check(load)
@@ -203,7 +160,7 @@ def test_one_token_goes_away(pool: PoolProcess, code: int) -> None:
     pool.heal(10)
 
 
-def test_one_token_restarts(pool: PoolProcess) -> None:
+def test_one_token_restarts(pool: FaultyPool) -> None:
     """After a module forgot everything both tokens come back, in the same process."""
 
     def restart() -> None:
@@ -217,7 +174,7 @@ def test_one_token_restarts(pool: PoolProcess) -> None:
     pool.heal(10)
 
 
-def test_all_tokens_freeze(pool: PoolProcess) -> None:
+def test_all_tokens_freeze(pool: FaultyPool) -> None:
     """Without any token requests end by their deadlines, and a restart is asked for."""
     load = pool.load(2.5, lambda: pool.faulty.hang("C_Sign"))
     _check(load)
@@ -228,7 +185,7 @@ def test_all_tokens_freeze(pool: PoolProcess) -> None:
     assert not pool.ask("status")["must_restart"]
 
 
-def test_the_module_sees_no_misuse(pool: PoolProcess) -> None:
+def test_the_module_sees_no_misuse(pool: FaultyPool) -> None:
     """No session is ever used by two threads at once, whatever happened before."""
     pool.load(0.6)
     assert pool.faulty.counters().shared_sessions == 0

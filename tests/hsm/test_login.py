@@ -40,8 +40,8 @@ class FixedPin:
 class CountingCryptoki(Cryptoki):
     """The real functions; counts logins, and may answer in the token's place."""
 
-    def __init__(self, path: Path, answer: int | None = None) -> None:
-        super().__init__(path)
+    def __init__(self, module: Module, answer: int | None = None) -> None:
+        super().__init__(module.cryptoki.table)
         self.logins = 0
         self.restarts = 0
         self.ping_code = 0
@@ -58,6 +58,10 @@ class CountingCryptoki(Cryptoki):
 
     def finalize(self) -> int:
         """Only count: the whole run shares the module."""
+        return 0
+
+    def initialize(self) -> int:
+        """Only count."""
         self.restarts += 1
         return 0
 
@@ -129,7 +133,7 @@ def test_no_pin_without_a_token(softhsm: SoftHsm, module: Module) -> None:
 
 def test_wrong_pin_is_tried_once(softhsm: SoftHsm, module: Module) -> None:
     """A wrong PIN reaches the token once, is not in the message, and leaves no session."""
-    cryptoki = CountingCryptoki(softhsm.module)
+    cryptoki = CountingCryptoki(module)
     pin = FixedPin(WRONG)
     with pytest.raises(ConfigError, match="'signgate-pin': the PIN is wrong") as error:
         log_in(Module(module.library, cryptoki), "signgate-pin", pin)
@@ -154,7 +158,7 @@ def test_other_answers_to_a_login(
     softhsm: SoftHsm, module: Module, answer: int, problem: str
 ) -> None:
     """Each answer to a login is told; SoftHSM gives none of these, so they are put in its mouth."""
-    cryptoki = CountingCryptoki(softhsm.module, answer)
+    cryptoki = CountingCryptoki(module, answer)
     with pytest.raises(ConfigError, match=problem):
         log_in(Module(module.library, cryptoki), "signgate-pin", FixedPin(WRONG))
     assert cryptoki.logins == 1
@@ -181,7 +185,8 @@ class StubModule:
     """The real module with one stub for its tokens."""
 
     def __init__(self, module: Module, token: StubToken) -> None:
-        self.cryptoki = CountingCryptoki(Path(module.library.so))
+        self.cryptoki = CountingCryptoki(module)
+        self.era = module.era
         self._token = token
 
     def tokens(self) -> list[StubToken]:
@@ -226,7 +231,7 @@ def test_login_is_shared(softhsm: SoftHsm, token: Token) -> None:
 @pytest.fixture
 def counted(softhsm: SoftHsm, module: Module) -> Iterator[tuple[Token, CountingCryptoki]]:
     """A logged-in token, and what counts its logins."""
-    cryptoki = CountingCryptoki(softhsm.module)
+    cryptoki = CountingCryptoki(module)
     pin = FilePin(softhsm.pin_file)
     with closing(log_in(Module(module.library, cryptoki), "signgate-pin", pin)) as token:
         yield token, cryptoki

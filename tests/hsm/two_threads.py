@@ -11,14 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pkcs11
+from pkcs11 import _pkcs11
 
 from policy.algorithms import Algorithm
 from signer.approval import Mint
 from signer.hsm import Pool
 from signer.hsm.cryptoki import Cryptoki
-from signer.hsm.module import Module, load
+from signer.hsm.module import Library, Module, function_list, load
 from signer.hsm.token import log_in
 from signer.pin import FilePin
 from tests.support.signing import approval
@@ -28,7 +30,11 @@ KEY = "threads"
 
 
 def _module(path: Path, mode: str) -> Module:
-    return load(path) if mode == "locking" else Module(pkcs11.lib(str(path)), Cryptoki(path))
+    return load(path) if mode == "locking" else _plain(pkcs11.lib(str(path)))
+
+
+def _plain(library: _pkcs11.lib) -> Module:
+    return Module(cast("Library", library), Cryptoki(function_list(library)))
 
 
 def _sign(pool: Pool, mint: Mint, count: int, number: int) -> int:

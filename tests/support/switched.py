@@ -8,7 +8,6 @@ import ctypes
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, cast
 
 import pkcs11
@@ -20,7 +19,6 @@ from signer.hsm.catalogue import KNOWN_ANSWER_MESSAGE
 from signer.hsm.cryptoki import CkMechanism, Cryptoki
 from signer.hsm.handles import handle
 from signer.hsm.mechanisms import SCHEMES
-from tests.support.softhsm import MODULE
 
 Fault = Callable[[bytes], bytes | int]
 """Takes the real signature; returns another one, or a code in its place."""
@@ -64,8 +62,8 @@ class Switch:
 class SwitchedCryptoki(Cryptoki):
     """The real functions behind a switch."""
 
-    def __init__(self, path: Path, switch: Switch) -> None:
-        super().__init__(path)
+    def __init__(self, table: int, switch: Switch) -> None:
+        super().__init__(table)
         self.switch = switch
 
     def ping(self, session: int) -> int:
@@ -125,7 +123,8 @@ class SwitchedToken:
     label: str = "switched"
 
     def __post_init__(self) -> None:
-        self.cryptoki = SwitchedCryptoki(MODULE, self.switch)
+        self.module = self.real.module
+        self.cryptoki = SwitchedCryptoki(self.real.cryptoki.table, self.switch)
 
     def as_token(self) -> Token:
         """Return it where a token is wanted."""
