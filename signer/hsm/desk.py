@@ -9,10 +9,12 @@ import time
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from signer.errors import HsmOverloadedError, HsmUnavailableError
+from signer.errors import HsmError, HsmOverloadedError, HsmUnavailableError
 from signer.hsm.job import Job
 from signer.hsm.line import Line, Priority
 
+# After so many seconds without any answer a token is away and not overloaded.
+SILENT_SECONDS: Final = 1.0
 _OLD_SHARE: Final = 0.9  # of the moving average, for each operation
 
 
@@ -31,6 +33,7 @@ class Desk:
         self._permits: SimpleQueue[None] = SimpleQueue()
         self._sessions = 0
         self._service_seconds = 0.0
+        self._last_served = 0.0
         self._shut: str | None = None
 
     @property
@@ -42,7 +45,7 @@ class Desk:
         """Leave a job.
 
         Raises:
-            HsmUnavailableError: no slot is up, or the pool is closed.
+            HsmUnavailableError: no slot is up or answers, or the pool is closed.
             HsmOverloadedError: the line is full, or too long for the job's deadline.
         """
         priority = job.way.priority
@@ -53,9 +56,9 @@ class Desk:
             ahead = self._line.ahead(priority)
             wait = ahead * self._service_seconds / max(1, self._sessions)
             if ahead and job.queued + wait > job.deadline:
-                raise HsmOverloadedError(f"{ahead} requests would go first, too many to wait for")
+                raise self._refusal(job, f"{ahead} requests would go first, too many to wait for")
             if not self._line.add(job, priority):
-                raise HsmOverloadedError(f"{ahead} requests wait already")
+                raise self._refusal(job, f"{ahead} requests wait already")
         self._permits.put(None)
 
     def take(self, seconds: float) -> Job | None:
@@ -101,10 +104,18 @@ class Desk:
         with self._lock:
             self._sessions += sessions
 
-    def served(self, seconds: float) -> None:
-        """Note how long an operation took."""
+    def served(self, seconds: float, now: float) -> None:
+        """Note how long an operation took that ended now."""
+        self._last_served = now
         old = self._service_seconds or seconds
         self._service_seconds = _OLD_SHARE * old + (1 - _OLD_SHARE) * seconds
+
+    def _refusal(self, job: Job, reason: str) -> HsmError:
+        oldest = self._line.oldest()
+        since = max(self._last_served, oldest.queued if oldest else job.queued)
+        if job.queued - since > SILENT_SECONDS:
+            return HsmUnavailableError("no session has answered for some time")
+        return HsmOverloadedError(reason)
 
     def shut(self, reason: str, nudges: int = 0) -> None:
         """Refuse everything from now on, also what waits; wake some threads."""

@@ -69,6 +69,10 @@ class Line(Generic[Item]):
                 return waiting.popleft()
         return None
 
+    def oldest(self) -> Item | None:
+        """Return the urgent item that would be taken next, or else the bulk one."""
+        return next((waiting[0] for waiting in self._waiting if waiting), None)
+
     def remove(self, item: Item) -> bool:
         """Take an item out of its place; False when it does not wait any more."""
         for waiting in self._waiting:

@@ -149,9 +149,10 @@ class Worker:
             return False
         job.succeed(signature)
         seconds = job.ended - job.began
-        self._desk.served(seconds)
-        self.slot.record.succeeded()
         in_time = seconds < self._stuck_seconds
+        if in_time:
+            self._desk.served(seconds, job.ended)
+        self.slot.record.succeeded()
         self._note(SessionEvent.DONE if in_time else SessionEvent.RETIRED)
         return in_time
 

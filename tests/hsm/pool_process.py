@@ -71,12 +71,18 @@ class Loader:
                 results[f"{key} {algorithm}"] = "signed"
         return results
 
-    def run(self, *, seconds: float, threads: int, patience: float) -> Load:
-        """Sign for some time; each request waits no longer than its patience."""
+    def run(self, *, seconds: float, threads: int, patience: float, pause: float) -> Load:
+        """Sign for some time; each request waits no longer than its patience.
+
+        Each thread pauses after each of its requests, and for a millisecond at least after
+        one that failed.
+        """
         load, began = Load(), time.monotonic()
         load.last_signed = began
         workers = [
-            threading.Thread(target=self._work, args=(load, began + seconds, patience, number))
+            threading.Thread(
+                target=self._work, args=(load, began + seconds, patience, pause, number)
+            )
             for number in range(threads)
         ]
         for worker in workers:
@@ -86,7 +92,7 @@ class Loader:
         load.last_signed -= began
         return load
 
-    def _work(self, load: Load, end: float, patience: float, number: int) -> None:
+    def _work(self, load: Load, end: float, patience: float, pause: float, number: int) -> None:
         key, algorithm = self._keys[number % len(self._keys)]
         verify = verifier(self._pool.public_key(key, 1), algorithm)
         count = 0
@@ -98,10 +104,11 @@ class Loader:
                 signature = self._pool.sign(issued, start + patience)
             except HsmError as error:
                 self._note(load, start, type(error).__name__)
-                time.sleep(0.001)
+                time.sleep(max(pause, 0.001))
             else:
                 good = verify(message, Digest.NATIVE, signature)
                 self._note(load, start, None if good else "wrong")
+                time.sleep(pause)
 
     def _note(self, load: Load, start: float, error: str | None) -> None:
         now = time.monotonic()
@@ -121,7 +128,12 @@ def _status(pool: Pool) -> dict[str, Any]:
         "ready": pool.is_ready,
         "must_restart": pool.must_restart,
         "slots": [
-            {"state": slot.state, "sessions": slot.sessions, "error": slot.last_error}
+            {
+                "state": slot.state,
+                "sessions": slot.sessions,
+                "generation": slot.generation,
+                "error": slot.last_error,
+            }
             for slot in pool.status()
         ],
     }

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from policy.algorithms import Algorithm
-from signer.errors import HsmUnavailableError
+from signer.errors import HsmError, HsmOverloadedError, HsmUnavailableError
 from signer.hsm.desk import Desk
 from signer.hsm.job import Job, Way
 from signer.hsm.line import Priority
@@ -65,3 +65,24 @@ def test_a_shut_desk_ends_every_job() -> None:
         desk.submit(_job(60))
     desk.reopen()
     desk.submit(_job(60))
+
+
+@pytest.mark.parametrize(
+    ("waited", "served", "wanted"),
+    [
+        (0.5, 2.0, HsmOverloadedError),
+        (2.0, 0.5, HsmOverloadedError),
+        (2.0, 2.0, HsmUnavailableError),
+    ],
+    ids=["a burst", "slow", "away"],
+)
+def test_a_silent_token_is_away_and_not_overloaded(
+    waited: float, served: float, wanted: type[HsmError]
+) -> None:
+    """Who finds the line full hears which: nothing was answered, and somebody waited, for long."""
+    desk, now = Desk(1), time.monotonic()
+    desk.submit(Job(WAY, b"data", now + 60, now - waited))
+    desk.served(0.01, now - served)
+    with pytest.raises(HsmError) as raised:
+        desk.submit(_job(60))
+    assert type(raised.value) is wanted

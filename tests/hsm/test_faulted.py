@@ -13,7 +13,7 @@ import pytest
 
 from signer.hsm.errors import Ckr
 from tests.support.faulty import Faulty
-from tests.support.pools import Hsm, PoolProcess, pool_process
+from tests.support.pools import Hsm, Load, PoolProcess, pool_process
 from tests.support.softhsm import make_softhsm
 
 SESSIONS = 4
@@ -68,7 +68,7 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyPool]:
             faulty.variables | store.environment,
         )
         keys = ["ecdsa-p256", "ed25519"]
-        with pool_process(hsm, keys, sessions=SESSIONS, patience=PATIENCE) as pool:
+        with pool_process(hsm, keys, sessions=SESSIONS, load=Load(patience=PATIENCE)) as pool:
             yield FaultyPool(pool, faulty)
             faulty.reset()
 

@@ -79,7 +79,7 @@ def softhsm(directory: Path) -> Hsm:
 
 
 class CamlCrush:
-    """SoftHSM behind caml-crush over TCP, on an address that no other test run has."""
+    """SoftHSM behind caml-crush over TCP, at an address of the process's own."""
 
     CONFIGURATION: Final = """
 netplex {{
@@ -110,8 +110,8 @@ netplex {{
 }}
 """
 
-    def __init__(self, directory: Path) -> None:
-        store = make_softhsm(directory / "store", "crush")
+    def __init__(self, directory: Path, store: SoftHsm | None = None) -> None:
+        store = store or make_softhsm(directory / "store", "crush")
         number = os.getpid()
         self._host = f"127.{1 + number // 65025 % 254}.{number // 255 % 255}.{1 + number % 254}"
         address = f"{self._host}:{HSM_PORT}"
@@ -151,14 +151,14 @@ class TwoByKit:
         made = Hsm(((first.module, first.token, None),), first.pin_file, first.environment)
         with pool_process(made, keys):
             pass
-        stores = [first, _replica(first, directory / "b", self.LABELS[1])]
+        self.stores = [first, _replica(first, directory / "b", self.LABELS[1])]
         self._sockets = [directory / f"{label}.sock" for label in self.LABELS]
         self.daemons = [
             Daemon(
                 [*("p11-kit", "server", "-f", "--provider", MODULE, "-n"), socket, "pkcs11:"],
                 store.environment,
             )
-            for socket, store in zip(self._sockets, stores, strict=True)
+            for socket, store in zip(self._sockets, self.stores, strict=True)
         ]
         modules = directory / "modules"
         modules.mkdir()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Final, NamedTuple, TypedDict
 
 ROOT = Path(__file__).parents[2]
 STUCK_SECONDS = 1.0
@@ -52,13 +52,27 @@ class Settings(TypedDict):
     stuck_seconds: float
 
 
+class Load(NamedTuple):
+    """What the pool is asked for.
+
+    Attributes:
+        threads: how many sign side by side.
+        patience: how long a request waits, seconds.
+        pause: between two requests of a thread, seconds.
+    """
+
+    threads: int = 8
+    patience: float = 0.5
+    pause: float = 0.0
+
+
 class PoolProcess:
     """The process; give it one command at a time."""
 
-    def __init__(self, process: subprocess.Popen[str], sessions: int, patience: float) -> None:
+    def __init__(self, process: subprocess.Popen[str], sessions: int, load: Load) -> None:
         self.process = process
         self.sessions = sessions
-        self.patience = patience
+        self._load = load
         self.refused: dict[str, str] = {}
 
     def ask(self, command: str, **arguments: float) -> Any:
@@ -67,8 +81,8 @@ class PoolProcess:
         return self.answer()
 
     def load(self, seconds: float, during: Callable[[], object] = lambda: None) -> Any:
-        """Sign for some time by eight threads, and do something 0.3 seconds in."""
-        self._give("load", {"seconds": seconds, "threads": 8, "patience": self.patience})
+        """Sign for some time, and do something 0.3 seconds in."""
+        self._give("load", {"seconds": seconds, **self._load._asdict()})
         time.sleep(0.3)
         during()
         return self.answer()
@@ -95,9 +109,12 @@ class PoolProcess:
         self.process.stdin.flush()
 
 
+_LOAD: Final = Load()
+
+
 @contextmanager
 def pool_process(
-    hsm: Hsm, keys: Sequence[str] = (), *, sessions: int = 2, patience: float = 0.5
+    hsm: Hsm, keys: Sequence[str] = (), *, sessions: int = 2, load: Load = _LOAD
 ) -> Iterator[PoolProcess]:
     """Start a pool, and end it in good order.
 
@@ -105,7 +122,7 @@ def pool_process(
         hsm: its tokens.
         keys: see ``Settings``.
         sessions: on each token.
-        patience: how long a request of the load waits, seconds.
+        load: what its method of that name does.
     """
     with subprocess.Popen(
         _command(hsm, keys, sessions),
@@ -115,7 +132,7 @@ def pool_process(
         stderr=subprocess.DEVNULL,
         text=True,
     ) as process:
-        pool = PoolProcess(process, sessions, patience)
+        pool = PoolProcess(process, sessions, load)
         pool.refused = pool.answer()
         assert pool.answer() == "ready", pool.refused
         try:
