@@ -2,15 +2,21 @@
 
 import base64
 import json
+import os
 from collections.abc import Mapping
 
 import cbor2
 import pytest
+from hypothesis import settings
 
 from policy.model import Facts
 from policy.payloads import decode
 from policy.payloads.ethereum import rlp
 from policy.reasons import PayloadError, Reason
+
+# How many generated payloads are shown to another implementation: 10,000 in the long campaign.
+ORACLE_EXAMPLES = int(os.environ.get("SIGNGATE_FUZZ_EXAMPLES", "100"))
+oracle = settings(max_examples=ORACLE_EXAMPLES, deadline=None, database=None)
 
 GWEI = 10**9
 OMNIBUS = bytes.fromhex("11" * 20)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from eth_account import Account
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.model import Role
@@ -18,6 +18,7 @@ from tests.policy.payloads.examples import (
     call,
     dynamic_fee,
     legacy,
+    oracle,
 )
 
 TAG = "ethereum.transaction"
@@ -96,7 +97,7 @@ def _json_rpc(fields: Fields) -> Fields:
     return named
 
 
-@settings(max_examples=150, deadline=None)
+@oracle
 @given(_transactions)
 def test_the_oracle_signs_the_same_transaction(transaction: tuple[str, Fields, Fields]) -> None:
     """Given its signature, the assembled transaction is the oracle's, byte for byte."""
@@ -110,7 +111,7 @@ def test_the_oracle_signs_the_same_transaction(transaction: tuple[str, Fields, F
     assert ethereum.transaction_hash(raw) == signed.hash
 
 
-@settings(max_examples=150, deadline=None)
+@oracle
 @given(_transactions)
 def test_the_oracle_recovers_the_signer(transaction: tuple[str, Fields, Fields]) -> None:
     """A signature over the message's hash makes the oracle see our key as the sender."""
@@ -122,7 +123,7 @@ def test_the_oracle_recovers_the_signer(transaction: tuple[str, Fields, Fields])
     assert Account.recover_transaction(raw) == KEY.address
 
 
-@settings(max_examples=150, deadline=None)
+@oracle
 @given(_transactions)
 def test_the_facts_are_the_oracles_fields(transaction: tuple[str, Fields, Fields]) -> None:
     """What the facts say is what the transaction of the same bytes was made of."""
