@@ -23,8 +23,9 @@ _places = (
     st.binary(min_size=32, max_size=32).map(Pubkey).filter(lambda key: key != Pubkey.default())
 )
 _blockhashes = st.binary(min_size=32, max_size=32).map(Hash)
+_no_budget: list[Instruction] = []
 _budgets = st.one_of(
-    st.just([]),
+    st.just(_no_budget),
     st.builds(
         lambda units, price: [set_compute_unit_limit(units), set_compute_unit_price(price)],
         st.integers(0, 2**32 - 1),
