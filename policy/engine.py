@@ -40,6 +40,17 @@ def denied(policy: Policy, key: str, caller: str) -> Reason | None:
     return Reason(Code.KEY_DENIED, f"keys.{key}", detail)
 
 
+def untold(policy: Policy, key: str, caller: str) -> Reason | None:
+    """Say why the caller may not ask what would become of a request; None for validators."""
+    found = policy.keys.get(key)
+    if found is not None and caller in found.validators:
+        return None
+    detail = f"{caller} is not one of the validators"
+    return denied(policy, key, caller) or Reason(
+        Code.VALIDATION_NOT_ALLOWED, f"keys.{key}.validators", detail
+    )
+
+
 def decide(
     policy: Policy,
     ask: Ask,

@@ -195,7 +195,6 @@ CONTROL = frozenset(
         Code.EMERGENCY_RATE,
         Code.APPROVAL_REJECTED,
         Code.APPROVAL_BACKLOG,
-        Code.VALIDATION_NOT_ALLOWED,
     }
 )
 

@@ -9,7 +9,7 @@ for the version that it asked for.
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -147,15 +147,18 @@ class Replay:
         key = self._policy.keys.get(asked.ask.key)
         if key is not None and asked.version not in {None, key.version}:
             return Decision(asked.reasons)
+        if asked.kind is Kind.VALIDATED:
+            refusal = engine.untold(self._policy, asked.ask.key, asked.ask.caller)
+            if refusal is not None:
+                return Decision((refusal,))
         resumed = asked.kind is Kind.RESUMED and asked.request in self._booked
         usage = engine.Unused() if resumed else self
         policy, ask = self._policy, asked.ask
         decision = engine.decide(policy, ask, usage, asked.at_ms, asked.approved_by)
-        outside = [reason for reason in asked.reasons if reason.code in CONTROL]
-        stopped = (*freezes.frozen(self._freezes, ask, policy), *outside)
-        if not stopped or engine.denied(policy, ask.key, ask.caller):  # who learns nothing else
+        if engine.denied(policy, ask.key, ask.caller):  # who learns nothing else
             return decision
-        return Decision((*dict.fromkeys(stopped), *decision.reasons), limits=decision.limits)
+        reasons = _with_people(asked, freezes.frozen(self._freezes, ask, policy), decision.reasons)
+        return replace(decision, reasons=reasons, charges=() if reasons else decision.charges)
 
     def _book(self, asked: Asked, charges: tuple[Charge, ...]) -> None:
         for charge in charges:
@@ -179,6 +182,15 @@ class Replay:
         window = self._windows[counter]
         window.roll(self._now)
         return window
+
+
+def _with_people(
+    asked: Asked, frozen: tuple[Reason, ...], judged: tuple[Reason, ...]
+) -> tuple[Reason, ...]:
+    """Add what people said then to what the candidate says, first where it came first."""
+    said = tuple(item for item in asked.reasons if item.code in CONTROL and item not in frozen)
+    first = bool(asked.reasons) and asked.reasons[0].code in CONTROL
+    return (*frozen, *said, *judged) if first else (*frozen, *judged, *said)
 
 
 def _differs(asked: Asked, decision: Decision) -> bool:

@@ -63,13 +63,9 @@ def validate(tx: Transaction, request: SignRequest) -> Explanation | Reason:
     if tx.policy is None:
         return Reason(Code.KEY_DENIED, "policy", "no policy is active")
     policy, caller = tx.policy.policy, request.caller.san
-    key = policy.keys.get(request.key)
-    if key is None or caller not in key.validators:
-        refusal = engine.denied(policy, request.key, caller)
-        detail = f"{caller} is not one of the validators"
-        return refusal or Reason(
-            Code.VALIDATION_NOT_ALLOWED, f"keys.{request.key}.validators", detail
-        )
+    refusal = engine.untold(policy, request.key, caller)
+    if refusal is not None:
+        return refusal
     read = _read(tx, request)
     if isinstance(read, Reason):
         return Explanation(Decision((read,)))

@@ -1,8 +1,13 @@
 """Recorded history decided again: what would change, and what the windows then hold."""
 
+import re
+
 import pytest
 
-from policy.replay import Change, Replay
+from policy.freezes import Freeze
+from policy.model import Ask, Facts, Transfer
+from policy.reasons import Code, Reason
+from policy.replay import Asked, Change, Frozen, Kind, Replay
 from signer.audit.history import event
 from signer.ledger import Ledger
 from signer.model import Outcome
@@ -197,3 +202,30 @@ def test_events_without_a_decision_change_nothing(ledger: Ledger) -> None:
     back = granted(ledger, pay(9000, id="a"))
     ledger.settle([Outcome(back.approval, None, refused=True)])
     assert told(again(ledger, SMALL)) == [(9000, "LIMIT_PER_REQUEST")]
+
+
+def test_what_people_said_then_they_say_again(ledger: Ledger) -> None:
+    """A rate of an emergency, or a rejection, is no part of the policy, and outlasts it."""
+    slow = Freeze("key", "pay")
+    ask = Ask("pay", "intent", ALICE.san, Facts("intent.transfer", (Transfer("USD", 1, "bob"),)))
+    people = Reason(Code.EMERGENCY_RATE, "rates.key", "slowed")
+    rejected = Reason(Code.APPROVAL_REJECTED, "x", "rejected")
+    limit = Reason(Code.LIMIT_PER_REQUEST, "y", "too much")
+    for reasons, code_told in (
+        ((people,), "EMERGENCY_RATE"),
+        ((rejected, limit), "APPROVAL_REJECTED"),
+        ((limit, people), "EMERGENCY_RATE"),
+    ):
+        replay = Replay(load_policy(POLICY))
+        replay.step(Frozen(slow, begins=False))
+        change = replay.step(Asked(0, START_MS, ask, "r", Kind.NEW, reasons))
+        told_now = change.decision.reasons[0].code if change else reasons[0].code
+        assert told_now == code_told
+
+
+def test_who_may_ask_is_decided_again(ledger: Ledger) -> None:
+    """A question is answered to the candidate's validators only."""
+    one(ledger, pay(1, id="q", validate_only=True))
+    assert again(ledger) == []
+    nobody = re.sub("validators = .*\n", "", POLICY)
+    assert told(again(ledger, nobody)) == [(1, "VALIDATION_NOT_ALLOWED")]
