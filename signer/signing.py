@@ -28,7 +28,6 @@ from signer.model import (
     Signed,
     SignRequest,
     Validated,
-    Verdict,
 )
 
 Result = Signed | Validated | SigngateError
@@ -39,8 +38,8 @@ _log = structlog.get_logger(__name__)
 class Pool(Protocol):
     """The HSM, as this use case sees it: see ``signer.hsm.Pool``."""
 
-    def sign(self, approval: Approval, deadline: float) -> bytes:
-        """Return a signature that was verified, or raise ``HsmError``."""
+    def sign_all(self, approvals: Sequence[Approval], deadline: float) -> list[bytes | Exception]:
+        """Return for each a signature that was verified, or what went wrong."""
 
 
 class Signing:
@@ -60,33 +59,46 @@ class Signing:
             LedgerUnavailableError: nothing was decided and nothing was signed.
         """
         verdicts = self._ledger.decide(requests)
-        return [self._finish(verdict, deadline) for verdict in verdicts]
+        granted = [verdict for verdict in verdicts if isinstance(verdict, Granted)]
+        released = iter(self._release(granted, deadline) if granted else ())
+        return [
+            next(released) if isinstance(verdict, Granted) else _told(verdict)
+            for verdict in verdicts
+        ]
 
-    def _finish(self, verdict: Verdict, deadline: float) -> Result:
-        match verdict:
-            case Granted():
-                return self._release(verdict, deadline)
-            case Refused():
-                return RefusedError(verdict.reasons, verdict.leaf_index, verdict.hold)
-            case Conflict():
-                return ConflictError(verdict.code)
-            case Signed() | Validated():
-                return verdict
-
-    def _release(self, granted: Granted, deadline: float) -> Result:
-        approval = granted.approval
+    def _release(self, granted: Sequence[Granted], deadline: float) -> Sequence[Result]:
+        approvals = [grant.approval for grant in granted]
         try:
-            signature = self._pool.sign(approval, deadline)
-        except HsmError as error:
-            return self._give_up(approval, error)
-        except Exception:  # noqa: BLE001 - see below
-            # A bug must not leave its request without an outcome, nor end the others.
-            _log.exception("signing failed", key_version=approval.key_version)
-            return self._give_up(approval, OutcomeUnknownError("internal error"))
-        self._ledger.settle([Outcome(approval, signature)])
-        return Signed(approval.key_version, signature, granted.leaf_index, granted.policy_version)
+            signatures = self._pool.sign_all(approvals, deadline)
+        except Exception as error:  # noqa: BLE001 - a bug must not leave a request without an outcome
+            signatures = [error] * len(granted)
+        results = list(map(_result, granted, signatures))
+        self._ledger.settle(list(map(_outcome, approvals, results)))
+        return results
 
-    def _give_up(self, approval: Approval, error: HsmError) -> HsmError:
-        detail = f"{type(error).__name__}: {error}"
-        self._ledger.settle([Outcome(approval, None, refused=error.certain, detail=detail)])
-        return error
+
+def _told(verdict: Refused | Conflict | Signed | Validated) -> Result:
+    match verdict:
+        case Refused():
+            return RefusedError(verdict.reasons, verdict.leaf_index, verdict.hold)
+        case Conflict():
+            return ConflictError(verdict.code)
+        case Signed() | Validated():
+            return verdict
+
+
+def _result(granted: Granted, signature: bytes | Exception) -> Signed | HsmError:
+    key_version = granted.approval.key_version
+    if isinstance(signature, bytes):
+        return Signed(key_version, signature, granted.leaf_index, granted.policy_version)
+    if isinstance(signature, HsmError):
+        return signature
+    _log.error("signing failed", key_version=key_version, exc_info=signature)
+    return OutcomeUnknownError("internal error")
+
+
+def _outcome(approval: Approval, result: Signed | HsmError) -> Outcome:
+    if isinstance(result, Signed):
+        return Outcome(approval, result.signature)
+    detail = f"{type(result).__name__}: {result}"
+    return Outcome(approval, None, refused=result.certain, detail=detail)

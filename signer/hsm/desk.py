@@ -48,7 +48,7 @@ class Desk:
             HsmUnavailableError: no slot is up or answers, or the pool is closed.
             HsmOverloadedError: the line is full, or too long for the job's deadline.
         """
-        priority = job.way.priority
+        priority = job.priority
         with self._lock:
             if self._shut is not None:
                 raise HsmUnavailableError(self._shut)
@@ -82,18 +82,16 @@ class Desk:
         """Put a job before all others, for its next try or because it was not begun."""
         with self._lock:
             if self._shut is None:
-                job.dispatched = False
-                job.began = 0.0
+                job.put_back()
                 self._line.put_back(job)
                 self._permits.put(None)
                 return
             job.fail(HsmUnavailableError(self._shut))
 
-    def withdraw(self, job: Job) -> bool:
-        """Take a job back; False when a session works on it, or did."""
+    def withdraw(self, job: Job) -> None:
+        """Take a job out of the line, if it waits there."""
         with self._lock:
             self._line.remove(job)
-            return not job.dispatched
 
     def waiting(self) -> dict[str, int]:
         """Return how many jobs of each class wait."""
@@ -105,7 +103,7 @@ class Desk:
             self._sessions += sessions
 
     def served(self, seconds: float, now: float) -> None:
-        """Note how long an operation took that ended now."""
+        """Note how long a job took that ended now."""
         self._last_served = now
         old = self._service_seconds or seconds
         self._service_seconds = _OLD_SHARE * old + (1 - _OLD_SHARE) * seconds

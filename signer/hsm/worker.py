@@ -135,35 +135,46 @@ class Worker:
 
     def _work(self, session: BoundSession, job: Job) -> bool:
         """Do a job; True when the session may be used again."""
-        job.begin(session, self.slot)
         self._note(SessionEvent.TAKEN)
-        try:
-            signature = session.sign(job.way.name, job.way.scheme.prepared, job.data)
-        except TokenError as error:
-            self._retire(session, job, error)
-            return False
-        except BaseException:  # noqa: BLE001 - the same; and nothing is certain then
-            self._note(SessionEvent.RETIRED)
-            job.fail(OutcomeUnknownError("internal error"))
-            _log.exception("signing failed")
-            return False
-        job.succeed(signature)
-        seconds = job.ended - job.began
-        in_time = seconds < self._stuck_seconds
-        if in_time:
-            self._desk.served(seconds, job.ended)
-        self.slot.record.succeeded()
-        self._note(SessionEvent.DONE if in_time else SessionEvent.RETIRED)
-        return in_time
+        began = self._since
+        while (item := job.begin(session, self.slot)) is not None:
+            self._since = item.began
+            try:
+                signature = session.sign(item.way.name, item.way.scheme.prepared, item.data)
+            except TokenError as error:
+                self._retire(session, job, error)
+                return False
+            except BaseException:  # noqa: BLE001 - the same; and nothing is certain then
+                self._note(SessionEvent.RETIRED)
+                job.refuse(OutcomeUnknownError("internal error"))
+                self._pass_on(job)
+                _log.exception("signing failed")
+                return False
+            in_time = job.answer(signature) < self._stuck_seconds
+            self.slot.record.succeeded()
+            if not in_time or (not job.is_finished and not self._usable(session)):
+                self._note(SessionEvent.RETIRED)
+                self._pass_on(job)
+                return False
+        self._note(SessionEvent.DONE)
+        self._desk.served(self._since - began, self._since)
+        job.finish()
+        return True
 
     def _retire(self, session: BoundSession, job: Job, error: TokenError) -> None:
         self._note(SessionEvent.RETIRED)
         again = job.try_again(error)
         self.slot.failed(session, error)
-        if again:
-            self._desk.put_back(job)
+        if not again:
+            job.refuse(error.for_caller())
+        self._pass_on(job)
+
+    def _pass_on(self, job: Job) -> None:
+        """Leave what is left of a job to other sessions."""
+        if job.is_finished:
+            job.finish()
         else:
-            job.fail(error.for_caller())
+            self._desk.put_back(job)
 
     def _note(self, event: SessionEvent) -> None:
         before = self._state

@@ -7,7 +7,7 @@ import pytest
 from policy.algorithms import Algorithm
 from signer.errors import HsmError, HsmOverloadedError, HsmUnavailableError
 from signer.hsm.desk import Desk
-from signer.hsm.job import Job, Way
+from signer.hsm.job import Item, Job, Way
 from signer.hsm.line import Priority
 from signer.hsm.mechanisms import SCHEMES
 from signer.hsm.names import KeyVersion
@@ -17,7 +17,7 @@ WAY = Way(KeyVersion("key", 1), SCHEMES[Algorithm.ED25519], lambda *_: True, Pri
 
 def _job(seconds: float) -> Job:
     now = time.monotonic()
-    return Job(WAY, b"data", now + seconds, now)
+    return Job([Item(WAY, b"data", now + seconds)], now)
 
 
 def test_expired_jobs_are_dropped() -> None:
@@ -29,8 +29,8 @@ def test_expired_jobs_are_dropped() -> None:
     time.sleep(0.02)
     assert desk.take(0) is good
     assert desk.take(0) is None
-    assert desk.withdraw(late)
-    assert not desk.withdraw(good)
+    assert good.dispatched
+    assert not late.dispatched
 
 
 def test_a_job_that_is_put_back_is_next_and_can_be_withdrawn() -> None:
@@ -44,7 +44,7 @@ def test_a_job_that_is_put_back_is_next_and_can_be_withdrawn() -> None:
     desk.put_back(first)
     assert desk.take(0) is first
     desk.put_back(first)
-    assert desk.withdraw(first)
+    desk.withdraw(first)
     assert desk.take(0) is second
 
 
@@ -60,7 +60,7 @@ def test_a_shut_desk_ends_every_job() -> None:
     for job in (waiting, at_work):
         assert job.wait(0)
         with pytest.raises(HsmUnavailableError, match="why"):
-            job.result()
+            job.items[0].result()
     with pytest.raises(HsmUnavailableError, match="why"):
         desk.submit(_job(60))
     desk.reopen()
@@ -81,7 +81,7 @@ def test_a_silent_token_is_away_and_not_overloaded(
 ) -> None:
     """Who finds the line full hears which: nothing was answered, and somebody waited, for long."""
     desk, now = Desk(1), time.monotonic()
-    desk.submit(Job(WAY, b"data", now + 60, now - waited))
+    desk.submit(Job([Item(WAY, b"data", now + 60)], now - waited))
     desk.served(0.01, now - served)
     with pytest.raises(HsmError) as raised:
         desk.submit(_job(60))

@@ -5,7 +5,7 @@ made to fail in each of these ways at will.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,13 +36,11 @@ class Token:
     redeem: Callable[[Approval], None]
     failures: dict[str, Exception] = field(default_factory=dict)
 
-    def sign(self, approval: Approval, deadline: float) -> bytes:
-        """Return the one signature that it knows."""
-        self.redeem(approval)
-        failure = self.failures.get(approval.subject[1])
-        if failure is not None:
-            raise failure
-        return SIGNATURE
+    def sign_all(self, approvals: Sequence[Approval], deadline: float) -> list[bytes | Exception]:
+        """Return the one signature that it knows, or the failures."""
+        for approval in approvals:
+            self.redeem(approval)
+        return [self.failures.get(approval.subject[1], SIGNATURE) for approval in approvals]
 
 
 @pytest.fixture
@@ -145,6 +143,6 @@ def test_an_approval_signs_once(bench: Bench, ledger: Ledger, token: Token) -> N
     """A second use of the same approval is refused below the use case."""
     [granted] = ledger.decide([pay(1)])
     approval = granted.approval  # type: ignore[union-attr]  # it is granted
-    assert token.sign(approval, 0) == SIGNATURE
+    assert token.sign_all([approval], 0) == [SIGNATURE]
     with pytest.raises(ApprovalInvalidError):
-        token.sign(approval, 0)
+        token.sign_all([approval], 0)

@@ -1,0 +1,174 @@
+"""Several signatures as one job: each ends alone, whatever becomes of the others."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from itertools import count
+
+import pytest
+
+from policy.algorithms import Algorithm
+from signer.approval import ApprovalInvalidError, Mint
+from signer.errors import (
+    HsmRefusedError,
+    HsmUnavailableError,
+    OutcomeUnknownError,
+    SignatureInvalidError,
+)
+from signer.hsm import Pool, Token
+from signer.hsm.errors import Ckr
+from signer.hsm.job import JOB_SECONDS, MAX_ITEMS, Item, Way, jobs
+from signer.hsm.limits import Limits
+from signer.hsm.line import Priority
+from signer.hsm.mechanisms import SCHEMES
+from signer.hsm.names import KeyVersion
+from tests.support.signing import approval
+from tests.support.switched import SwitchedToken
+
+P256 = Algorithm.ECDSA_P256
+
+
+@pytest.fixture
+def switched(token: Token) -> SwitchedToken:
+    """The shared token behind a switch that is off."""
+    return SwitchedToken(token)
+
+
+@pytest.fixture
+def one(switched: SwitchedToken, mint: Mint) -> Iterator[Pool]:
+    """A pool with a single session, warm enough to do a dozen signatures as one job."""
+    limits = Limits(stuck_seconds=0.3)
+    with closing(Pool(switched.as_token(), sessions=1, redeem=mint.redeem, limits=limits)) as pool:
+        assert all(isinstance(found, bytes) for found in sign(pool, mint, 3))
+        yield pool
+
+
+def sign(pool: Pool, mint: Mint, number: int, seconds: float = 5) -> list[bytes | Exception]:
+    """Approve so many signatures, and make them together."""
+    approvals = [mint.issue(approval(P256)) for _ in range(number)]
+    return pool.sign_all(approvals, time.monotonic() + seconds)
+
+
+def at(places: set[int], fault: Callable[[bytes], bytes | int]) -> Callable[[bytes], bytes | int]:
+    """Return a fault of the calls at some places, from 0."""
+    number = count()
+    return lambda signature: fault(signature) if next(number) in places else signature
+
+
+def way(priority: Priority, seconds: float) -> Way:
+    """Return a way of a known pace."""
+    made = Way(KeyVersion("key", 1), SCHEMES[P256], lambda *_: True, priority)
+    made.pace.note(seconds)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "places"),
+    [
+        (lambda _: Ckr.SESSION_CLOSED, None, {1, 3}),
+        (lambda _: Ckr.DATA_LEN_RANGE, HsmRefusedError, {1}),
+        (lambda _: Ckr.DEVICE_MEMORY, OutcomeUnknownError, {0}),
+        (lambda _: Ckr.DEVICE_MEMORY, OutcomeUnknownError, {4}),
+        (lambda signature: bytes([signature[0] ^ 1]) + signature[1:], SignatureInvalidError, {2}),
+    ],
+)
+def test_one_failure_spares_the_others(
+    one: Pool,
+    switched: SwitchedToken,
+    mint: Mint,
+    fault: Callable[[bytes], bytes | int],
+    error: type[Exception] | None,
+    places: set[int],
+) -> None:
+    """What fails in the middle of a job is told for that signature alone; the rest is made."""
+    switched.switch.fault = at(places, fault)
+    found = sign(one, mint, 5)
+    failed = [place for place, result in enumerate(found) if isinstance(result, Exception)]
+    assert failed == ([] if error is None else sorted(places))
+    assert all(error and isinstance(found[place], error) for place in failed)
+    assert all(isinstance(result, Exception) or len(result) == 64 for result in found)
+
+
+def test_a_stuck_call_is_unknown_and_what_comes_after_it_is_not_begun(
+    one: Pool, switched: SwitchedToken, mint: Mint
+) -> None:
+    """Of a job that hangs only the call that hangs may have signed; the rest never will."""
+    opened = threading.Event()
+
+    def hang(signature: bytes) -> bytes:
+        opened.wait(10)
+        return signature
+
+    switched.switch.fault = at({2}, hang)
+    before = switched.switch.signed
+    found = sign(one, mint, 5)
+    opened.set()
+    assert [type(result) for result in found] == [
+        *[bytes] * 2,
+        OutcomeUnknownError,
+        *[HsmUnavailableError] * 2,
+    ]
+    one.close()
+    assert switched.switch.signed == before + 3
+
+
+def test_forged_and_used_approvals_fail_alone(one: Pool, mint: Mint) -> None:
+    """An approval that was never issued, or twice in one batch, signs nothing more."""
+    good, twice, forged = mint.issue(approval(P256)), mint.issue(approval(P256)), approval(P256)
+    found = one.sign_all([good, twice, forged, twice], time.monotonic() + 5)
+    assert [type(result) for result in found] == [
+        bytes,
+        bytes,
+        ApprovalInvalidError,
+        ApprovalInvalidError,
+    ]
+
+
+def test_several_messages_of_one_approval(one: Pool, switched: SwitchedToken, mint: Mint) -> None:
+    """All of its messages are signed, or nothing is released; one that exists is a spent one."""
+    several = replace(approval(P256), further=(b"second", b"third"))
+    assert len(one.sign(mint.issue(several), time.monotonic() + 5)) == 3 * 64
+    switched.switch.fault = at({1}, lambda _: Ckr.DATA_LEN_RANGE)
+    several = replace(several)
+    with pytest.raises(OutcomeUnknownError, match="after another signature"):
+        one.sign(mint.issue(several), time.monotonic() + 5)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sizes"),
+    [
+        (float("inf"), [1, 1, 1, 1]),
+        (JOB_SECONDS, [1, 1, 1, 1]),
+        (JOB_SECONDS * 0.4, [3, 1]),
+        (JOB_SECONDS / 1000, [4]),
+    ],
+)
+def test_a_job_is_as_long_as_the_token_is_fast(seconds: float, sizes: list[int]) -> None:
+    """A slow token's sessions take one signature each, a fast one's as many as are quick."""
+    urgent = way(Priority.URGENT, seconds)
+    found = list(jobs([Item(urgent, b"", 1.0) for _ in range(4)], 0.0))
+    assert [len(job.items) for job in found] == sizes
+
+
+def test_jobs_are_bounded_and_of_one_class() -> None:
+    """No job mixes classes, none has more than its bound, and no item is lost."""
+    ways = [way(priority, JOB_SECONDS / 1e6) for priority in Priority]
+    items = [Item(ways[number % 2], b"", 1.0) for number in range(4 * MAX_ITEMS + 2)]
+    found = list(jobs(items, 0.0))
+    assert sorted(len(job.items) for job in found) == [1, 1, *[MAX_ITEMS] * 4]
+    for job in found:
+        assert {item.way.priority for item in job.items} == {job.priority}
+        assert all(item.job is job for item in job.items)
+    assert {id(item) for job in found for item in job.items} == set(map(id, items))
+
+
+def test_an_item_whose_time_is_over_is_not_begun() -> None:
+    """A session that comes to it late leaves it out, and says that nothing was signed."""
+    now = time.monotonic()
+    late, good = (Item(way(Priority.URGENT, 1e-6), b"", now + left) for left in (-1, 60))
+    [job] = jobs([late, good], now)
+    assert job.begin(None, None) is good  # type: ignore[arg-type]  # of no session
+    with pytest.raises(HsmUnavailableError, match="in time"):
+        late.result()
