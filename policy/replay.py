@@ -8,7 +8,7 @@ A request is taken to have left the key's version to the policy, unless it was r
 for the version that it asked for.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
@@ -98,6 +98,11 @@ class Replay:
         """Return what a window of the candidate would hold."""
         return self._window(counter).used(self._now)
 
+    @property
+    def windows(self) -> Mapping[Counter, Window]:
+        """The candidate's windows that something was charged to."""
+        return self._windows
+
     def step(self, event: Event) -> Change | None:
         """Take the next event; return a decision that would change."""
         match event:
@@ -125,7 +130,9 @@ class Replay:
     def _take_over(self, asked: Asked) -> None:
         """Charge what was allowed, whatever the candidate thinks of it."""
         key = self._policy.keys.get(asked.ask.key)
-        if asked.kind is Kind.NEW and not asked.reasons and key is not None:
+        if asked.kind is Kind.RESUMED:
+            self._resume(asked)
+        elif asked.kind is Kind.NEW and not asked.reasons and key is not None:
             request, _ = engine.read(self._policy, asked.ask, asked.at_ms, asked.approved_by)
             charges, _, _ = engine.limited(key, request, self)
             self._book(asked, charges)
@@ -134,10 +141,7 @@ class Replay:
         decision = self._judge(asked)
         if asked.kind is Kind.VALIDATED or not decision.allowed:
             return decision
-        booking = self._booked.get(asked.request)
-        if asked.kind is Kind.RESUMED and booking is not None:
-            self._booked[asked.request] = booking._replace(resumed=True)
-        else:
+        if asked.kind is not Kind.RESUMED or not self._resume(asked):
             self._book(asked, decision.charges)
         if asked.reasons:
             self._early.add(asked.request)
@@ -159,6 +163,14 @@ class Replay:
             return decision
         reasons = _with_people(asked, freezes.frozen(self._freezes, ask, policy), decision.reasons)
         return replace(decision, reasons=reasons, charges=() if reasons else decision.charges)
+
+    def _resume(self, asked: Asked) -> bool:
+        """Note a second attempt, which nothing is given back after; False without a first."""
+        booking = self._booked.get(asked.request)
+        if booking is None:
+            return False
+        self._booked[asked.request] = booking._replace(resumed=True)
+        return True
 
     def _book(self, asked: Asked, charges: tuple[Charge, ...]) -> None:
         for charge in charges:

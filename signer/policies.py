@@ -68,6 +68,7 @@ class Policies:
             SigngateError: see ``officers.propose``.
         """
         try:
+            self._lifecycle.check_author(by)
             changes = self.changes(kind, base, document)
         except SigngateError as error:
             self._lifecycle.refuse("proposal.made", by, error)

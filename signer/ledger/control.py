@@ -5,6 +5,7 @@ from typing import Any
 
 from signer.audit import record
 from signer.ledger.rows import DocumentRow, Kind
+from signer.ledger.seeding import Seeding
 from signer.ledger.transaction import Transaction
 
 
@@ -13,19 +14,25 @@ def opened(tx: Transaction) -> None:
     tx.append(event="log.opened", outcome="ok", policy=tx.policy and tx.policy.named)
 
 
-def activate(tx: Transaction, text: str, by: str, **members: Any) -> int:
+def activate(
+    tx: Transaction, text: str, by: str, seeding: Seeding | None = None, **members: Any
+) -> int:
     """Put a document in force; the one that is in force already stays the same version.
 
-    ``members`` are added to the record.
+    ``seeding`` has read most of the history that new windows need; ``members`` are
+    added to the record.
     """
     digest = sha256(text.encode()).hexdigest()
     if tx.policy is not None and tx.policy.named.sha256 == digest:
         return tx.policy.version
+    old = tx.policy.policy if tx.policy else None
     version = tx.store.documents.newest(Kind.POLICY) + 1
     tx.store.documents.add(Kind.POLICY, DocumentRow(version, digest, text, tx.now_ms))
     tx.store.drop_expired(tx.now_ms)
     tx.state = tx.state._replace(policy_version=version)
     tx.load_control()
+    if tx.policy is not None:
+        (seeding or Seeding(old, tx.policy.policy)).write(tx)
     named = record.Policy(version, digest)
     tx.append(event="policy.activated", outcome="ok", policy=named, by=by, **members)
     return version

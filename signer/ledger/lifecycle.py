@@ -13,6 +13,7 @@ from signer.ledger.compiling import Compiler
 from signer.ledger.memory import document
 from signer.ledger.officers import Draft, in_force
 from signer.ledger.rows import DOCUMENTS, DocumentRow, Kind, Proposal
+from signer.ledger.seeding import Seeding
 from signer.ledger.store import Reader, reading
 from signer.ledger.transaction import Transaction
 
@@ -57,9 +58,15 @@ class Lifecycle:
         """
         return self._compiler.compile(text)
 
+    def check_author(self, san: str) -> None:
+        """Raise ``OfficerRequiredError`` at once, before a stranger's document costs anything."""
+        officers.check_author(self.standing().root, san)
+
     def propose(self, draft: Draft) -> Proposal:
         """See ``officers.propose``."""
-        return self._step("proposal.made", draft.author, partial(officers.propose, draft=draft))
+        seeding = None if draft.looser else self._seeding(draft.kind, draft.base, draft.document)
+        work = partial(officers.propose, draft=draft, seeding=seeding)
+        return self._step("proposal.made", draft.author, work)
 
     def approve(self, number: int, digest: str, by: str) -> Proposal:
         """See ``officers.approve``; ``digest`` is the document's SHA-256 in hex."""
@@ -73,7 +80,9 @@ class Lifecycle:
 
     def activate(self, number: int, by: str) -> Proposal:
         """See ``officers.activate``."""
-        work = partial(officers.activate, number=number, by=by)
+        found = self.proposal(number)
+        seeding = self._seeding(found.kind, found.base, found.body)
+        work = partial(officers.activate, number=number, by=by, seeding=seeding)
         return self._step("proposal.activated", by, work, number)
 
     def refuse(self, event: str, by: str, error: SigngateError) -> None:
@@ -123,6 +132,17 @@ class Lifecycle:
             text = document(self._reader, Kind.ROOT, number).document if number else None
         now_ms = max(state.clock_ms, self._clock())
         return Standing(None if text is None else root.load(text), versions, now_ms)
+
+    def _seeding(self, kind: Kind, base: int, text: str) -> Seeding | None:
+        """Read the history that a policy's new windows need, before the transaction."""
+        if kind is not Kind.POLICY:
+            return None
+        old = self.compile(self.version(kind, base).document) if base else None
+        seeding = Seeding(old, self.compile(text))
+        with reading():
+            size = self._reader.state().tree_size
+            seeding.read(self._reader.leaves, size, self._clock())
+        return seeding
 
     def _step(
         self,

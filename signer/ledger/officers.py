@@ -19,6 +19,7 @@ from signer.errors import (
 )
 from signer.ledger import control, quorum
 from signer.ledger.rows import DOCUMENTS, Kind, Progress, Proposal, State
+from signer.ledger.seeding import Seeding
 from signer.ledger.transaction import Transaction
 
 
@@ -38,7 +39,18 @@ def in_force(state: State, kind: Kind) -> int:
     return (state.root_version if kind is Kind.ROOT else state.policy_version) or 0
 
 
-def propose(tx: Transaction, draft: Draft) -> Proposal:
+def check_author(root: Root | None, san: str) -> Root:
+    """Return the root document, which lets somebody propose.
+
+    Raises:
+        OfficerRequiredError: it does not, or there is none.
+    """
+    if root is None or san not in root.officers | root.proposers:
+        raise OfficerRequiredError("only whom the root document names may propose", san)
+    return root
+
+
+def propose(tx: Transaction, draft: Draft, seeding: Seeding | None = None) -> Proposal:
     """Store a proposal; what takes nobody else's approval is put in force at once.
 
     The same document against the same base is the same proposal, until it expires.
@@ -48,7 +60,7 @@ def propose(tx: Transaction, draft: Draft) -> Proposal:
         ProposalStaleError: the base is not the version in force.
         DocumentUnchangedError: the document is the one in force.
     """
-    root = _proposing(tx, draft.author)
+    root = check_author(tx.root, draft.author)
     digest = sha256(draft.document.encode()).hexdigest()
     _check_base(tx, draft.kind, draft.base)
     active = tx.store.documents.get(draft.kind, draft.base)
@@ -59,7 +71,7 @@ def propose(tx: Transaction, draft: Draft) -> Proposal:
         return known
     made = _add(tx, root, draft, digest)
     _record(tx, "proposal.made", made, draft.author, draft.reason)
-    return made if quorum.needed(root, made) else _put_in_force(tx, made, draft.author)
+    return made if quorum.needed(root, made) else _put_in_force(tx, made, draft.author, seeding)
 
 
 def approve(tx: Transaction, number: int, digest: str, by: str) -> Proposal:
@@ -91,7 +103,7 @@ def reject(tx: Transaction, number: int, by: str, reason: str) -> Proposal:
     return found._replace(progress=Progress.REJECTED)
 
 
-def activate(tx: Transaction, number: int, by: str) -> Proposal:
+def activate(tx: Transaction, number: int, by: str, seeding: Seeding | None = None) -> Proposal:
     """Put a document in force that has its approvals and has waited.
 
     Raises:
@@ -99,13 +111,7 @@ def activate(tx: Transaction, number: int, by: str) -> Proposal:
     """
     found = _open(tx, number)
     quorum.check(tx, found, by)
-    return _put_in_force(tx, found, by)
-
-
-def _proposing(tx: Transaction, san: str) -> Root:
-    if tx.root is None or san not in tx.root.officers | tx.root.proposers:
-        raise OfficerRequiredError("only whom the root document names may propose", san)
-    return tx.root
+    return _put_in_force(tx, found, by, seeding)
 
 
 def _open(tx: Transaction, number: int) -> Proposal:
@@ -142,16 +148,18 @@ def _add(tx: Transaction, root: Root, draft: Draft, digest: str) -> Proposal:
     return made._replace(number=tx.store.proposals.add(made))
 
 
-def _put_in_force(tx: Transaction, proposal: Proposal, by: str) -> Proposal:
+def _put_in_force(
+    tx: Transaction, proposal: Proposal, by: str, seeding: Seeding | None
+) -> Proposal:
     approvals = quorum.counted(tx.root, proposal) if tx.root else ()
-    put = control.activate_root if proposal.kind is Kind.ROOT else control.activate
-    put(
-        tx,
-        proposal.body,
-        by,
-        proposal=named(proposal),
-        approvals=tuple(one.officer for one in approvals),
-    )
+    members = {
+        "proposal": named(proposal),
+        "approvals": tuple(one.officer for one in approvals),
+    }
+    if proposal.kind is Kind.ROOT:
+        control.activate_root(tx, proposal.body, by, **members)
+    else:
+        control.activate(tx, proposal.body, by, seeding, **members)
     tx.store.proposals.end(proposal.number, Progress.DONE)
     return proposal._replace(progress=Progress.DONE)
 

@@ -35,6 +35,7 @@ STATE = (
     "SELECT seq, control_seq, policy_version, clock_ms, tree_size, tree_peaks, root_version"
     " FROM state"
 )
+_LEAVES = "SELECT idx, body FROM leaves WHERE idx >= ? ORDER BY idx LIMIT ?"
 _REQUEST = """
   SELECT caller, request_id, key, version, format, payload_sha256, standing, decided_ms,
          lease_ms, decision, policy_version, charges, resumed, signature
@@ -162,6 +163,10 @@ class SqliteStore:
         if written.rowcount != 1:
             raise StoreError("the ledger's state changed within a transaction", fatal=True)
 
+    def leaves(self, start: int, limit: int) -> list[tuple[int, bytes]]:
+        """Read at most ``limit`` stored leaves from index ``start`` on."""
+        return self._all(_LEAVES, (start, limit))
+
     def request(self, caller: str, request_id: str) -> Request | None:
         """Find what a request id is bound to."""
         row = self._rows(_REQUEST, (caller, request_id)).fetchone()
@@ -241,9 +246,7 @@ class SqliteReader:
 
     def leaves(self, start: int, limit: int) -> list[tuple[int, bytes]]:
         """Read at most ``limit`` leaves from index ``start`` on."""
-        return self._all(
-            "SELECT idx, body FROM leaves WHERE idx >= ? ORDER BY idx LIMIT ?", start, limit
-        )
+        return self._all(_LEAVES, start, limit)
 
     def _all(self, sql: str, *parameters: object) -> list[Any]:
         return self._query(sql, parameters)

@@ -55,6 +55,9 @@ class Store(Protocol):
     def write(self, before: State, after: State, changes: Changes) -> None:
         """Write a transaction's changes; the state must still be ``before``."""
 
+    def leaves(self, start: int, limit: int) -> list[tuple[int, bytes]]:
+        """Read at most ``limit`` stored leaves from index ``start`` on."""
+
     def request(self, caller: str, request_id: str) -> Request | None:
         """Find what a request id is bound to."""
 

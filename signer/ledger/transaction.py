@@ -53,6 +53,17 @@ class Transaction:
         self._leaves.append((index, body))
         return index
 
+    @property
+    def size(self) -> int:
+        """How many leaves there are, this transaction's own among them."""
+        return self._tree.size
+
+    def leaves(self, start: int, limit: int) -> list[tuple[int, bytes]]:
+        """Return at most ``limit`` leaves from index ``start`` on, its own among them."""
+        stored = self.store.leaves(start, limit) if start < self.before.tree_size else []
+        own = max(0, start - self.before.tree_size)
+        return stored or self._leaves[own : own + limit]
+
     def find(self, caller: str, request_id: str) -> Request | None:
         """Find what a request id is bound to, seen from within this transaction."""
         return self._requests.get((caller, request_id)) or self.store.request(caller, request_id)

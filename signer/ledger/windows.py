@@ -61,6 +61,17 @@ class Windows:
         self._known_spans(charge.counter).add(charge.counter.span_ms)
         self._note(charge.counter, window.charge(self._now, charge.amount, charge.requests))
 
+    def seed(self, counter: Counter, window: Window) -> None:
+        """Replace what a window holds."""
+        window.roll(self._now)
+        self.expired += [(counter, bucket) for bucket in self._window(counter).buckets]
+        for place in [place for place in self.changed if place[0] == counter]:
+            del self.changed[place]
+        self._windows[counter] = window
+        self._known_spans(counter).add(counter.span_ms)
+        for bucket in window.buckets:
+            self._note(counter, bucket)
+
     def refund(self, charge: Charge, at_ms: int) -> None:
         """Give back what was booked at ``at_ms``; nothing once it has left the window."""
         window = self._window(charge.counter)

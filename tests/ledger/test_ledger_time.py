@@ -174,6 +174,6 @@ def test_expired_buckets_are_forgotten(bench: Bench, ledger: Ledger) -> None:
     rows = "SELECT count(*) FROM buckets"
     assert store._connection.execute(rows).fetchone() == (0,)  # type: ignore[attr-defined] # SQLite's
     granted(ledger, pay(1, id="b"))
-    bench.clock.now += HOUR
+    bench.clock.now += 2 * HOUR
     ledger.activate_policy(other, OFFICER)
     assert store._connection.execute(rows).fetchone() == (0,)  # type: ignore[attr-defined] # SQLite's

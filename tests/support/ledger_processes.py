@@ -5,13 +5,15 @@ import os
 import sys
 import threading
 from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Barrier
+from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 
+from signer.errors import SigngateError
 from signer.ledger import Ledger
 from signer.ledger.ledger import wall_clock
 from signer.model import Granted
 from tests.support.ledgers import Bench, one, pay, signed
+from tests.support.officers import office
 
 THREADS = 8
 
@@ -36,6 +38,30 @@ def spend(path: Path, name: str, amount: int, start: Barrier, result: Connection
         thread.join()
     bench.close()
     result.send(sum(sums))
+
+
+def pay_on(path: Path, name: str, start: Barrier, stop: Event) -> None:
+    """Pay a cent at a time until stopped."""
+    bench = Bench(path)
+    ledger = bench.open(clock=wall_clock)
+    start.wait()
+    for number in itertools.count():
+        if stop.is_set():
+            break
+        one(ledger, pay(1, id=f"{name}-{number}"))
+    bench.close()
+
+
+def activate(path: Path, number: int, by: str) -> str:
+    """Put a proposal in force; return what became of it."""
+    bench = Bench(path)
+    try:
+        office(bench.open(clock=wall_clock), root=None).activate(number, by)
+    except SigngateError as error:
+        return error.code.value
+    finally:
+        bench.close()
+    return "activated"
 
 
 def release(path: Path, name: str) -> None:
