@@ -56,6 +56,16 @@ oracles: $(INSTALLED) ## 10,000 generated payloads a format against other implem
 chaos: $(INSTALLED) ## The long campaigns: kills under load, clients racing for the last unit
 	SIGNGATE_KILLS=50 SIGNGATE_ROUNDS=1000 $(BIN)/python -m pytest --timeout=7200 -m long tests/ledger tests/end_to_end
 
+.PHONY: faults
+faults: $(INSTALLED) ## Every class of the token's errors for 5 seconds each, and tokens away for 10
+	SIGNGATE_FAULT_SECONDS=5 SIGNGATE_AWAY_SECONDS=10 $(BIN)/python -m pytest -n 0 \
+	  tests/hsm/test_faulted.py tests/tokens/test_outages.py
+
+.PHONY: soak
+SOAK_SECONDS ?= 1800
+soak: $(INSTALLED) ## Half an hour of random faults: memory, threads and descriptors stay flat
+	SIGNGATE_SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest -n 0 tests/hsm/test_soak.py
+
 .PHONY: loadtest
 PROFILE ?= mix
 loadtest: $(INSTALLED) ## Load-test a signer of its own: make loadtest PROFILE=mix
