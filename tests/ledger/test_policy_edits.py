@@ -35,6 +35,7 @@ from tests.support.officers import (
 LIMITS = POLICY[POLICY.index("[[keys.pay.limits]]") :]
 GRANT = POLICY[POLICY.index("[[keys.pay.grants]]") : POLICY.index("[[keys.pay.limits]]")]
 OTHER_GRANT = GRANT.replace("friends", "others", 1).replace("alice", "mallory")
+CALLERS = 'callers = ["spiffe://firm.example/alice"]'
 SECOND_ASSET = "\n[assets.EUR]\ndecimals = 2\n"
 
 
@@ -49,14 +50,14 @@ def policies(ledger: Ledger) -> Policies:
     [
         (LIMITS, "", "keys.pay.limits: "),
         ('windows = [{ span = "1h", total = "1000" }]', "", "keys.pay.limits[0].windows: "),
-        ('["spiffe://firm.example/alice"]', "[]", "must not be empty"),
+        (CALLERS, "callers = []", "must not be empty"),
         ('"bob" = "a friend"\n"carol" = "another"\n', "", "addresses.friends"),
         ('destinations = ["@friends"]', "", "destinations"),
         ('action = "intent.transfer"', 'action = "intent.transfer"\nadmin = true', "unknown field"),
         ("schema = 1", "schema = 1\nbypass = true", "bypass: unknown field"),
-        ("firm.example/alice", "firm.example/*", "has a wildcard"),
-        ("firm.example/alice", "firm.ex\u0430mple/alice", "has the character U+0430"),
-        ("firm.example/alice", "firm.example/alice ", "is not a caller"),
+        (CALLERS, 'callers = ["spiffe://firm.example/*"]', "has a wildcard"),
+        (CALLERS, 'callers = ["spiffe://firm.ex\u0430mple/alice"]', "has the character U+0430"),
+        (CALLERS, 'callers = ["spiffe://firm.example/alice "]', "is not a caller"),
         ('per_request = "100"', "per_request = 100", 'write "100" in quotes'),
         ('per_request = "100"', 'per_request = "1e9"', "1e9"),
         ('span = "1h"', 'span = "1H"', "is not a span"),
@@ -81,8 +82,9 @@ def test_no_such_document_can_be_proposed(
         ('total = "1000"', "count = 1"),
         ('span = "1h"', 'span = "59m"'),
         ('"carol" = "another"', '"carol" = "another"\n"mallory" = "a friend"'),
-        ("firm.example/alice", "firm.example/a1ice"),
-        ('alice"]', 'alice", "spiffe://firm.example/mallory"]'),
+        (CALLERS, 'callers = ["spiffe://firm.example/a1ice"]'),
+        ('validators = ["spiffe://firm.example/alice"]', 'validators = ["ci.firm.example"]'),
+        (CALLERS, CALLERS.replace("]", ', "spiffe://firm.example/mallory"]')),
         ('destinations = ["@friends"]', 'destinations = ["@friends", "mallory"]'),
         ("decimals = 2", "decimals = 0"),
         ('payloads = ["intent"]', 'payloads = ["intent", "other"]'),
