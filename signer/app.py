@@ -28,14 +28,22 @@ from signer.metrics.outcomes import CountedSigning
 from signer.metrics.sources import of_ledger, of_log, of_pool, of_process
 from signer.pin import provider
 from signer.policies import Policies, unserved
+from signer.rpc.approval_service import ApprovalService
 from signer.rpc.audit_service import AuditService
-from signer.rpc.peer import only
+from signer.rpc.control_service import ControlService
+from signer.rpc.peer import Identify, only
 from signer.rpc.policy_service import PolicyService
 from signer.rpc.server import Server
 from signer.rpc.signing_service import SigningService
 from signer.rpc.tls import credentials
 from signer.stopping import Monitor, Report, Stop
-from signer.v1 import audit_service_pb2_grpc, policy_service_pb2_grpc, signing_service_pb2_grpc
+from signer.v1 import (
+    approval_service_pb2_grpc,
+    audit_service_pb2_grpc,
+    control_service_pb2_grpc,
+    policy_service_pb2_grpc,
+    signing_service_pb2_grpc,
+)
 
 CONTROL_THREADS = 16
 ROLES = ("control", "signing")
@@ -148,19 +156,26 @@ class ControlPort:
         self._server = Server(
             CONTROL_THREADS, MESSAGE_BYTES, shared=shared, interceptors=[Calls(core.meter)]
         )
-        audit_service_pb2_grpc.add_AuditServiceServicer_to_server(self._service, self._server.grpc)
-        self._server.name_service("signer.v1.AuditService")
-        policies = Policies(core.ledger.lifecycle, core.pool.serves)
-        policy_service_pb2_grpc.add_PolicyServiceServicer_to_server(
-            PolicyService(policies, allowed), self._server.grpc
-        )
-        self._server.name_service("signer.v1.PolicyService")
+        self._add_services(core, allowed)
         self._server.reflect(allowed)
         self.address = self._server.bind(config.control.listen, credentials(config.tls))
         # Officers must be able to act while no token is there.
         self.health = Report(
             lambda: not core.ledger.failed, lambda serving: self._server.report(serving=serving)
         )
+
+    def _add_services(self, core: Core, allowed: Identify) -> None:
+        duty, server = core.ledger.duty, self._server.grpc
+        policies = PolicyService(Policies(core.ledger.lifecycle, core.pool.serves), allowed)
+        control = ControlService(duty, core.ledger.policy, allowed)
+        audit_service_pb2_grpc.add_AuditServiceServicer_to_server(self._service, server)
+        policy_service_pb2_grpc.add_PolicyServiceServicer_to_server(policies, server)
+        control_service_pb2_grpc.add_ControlServiceServicer_to_server(control, server)
+        approval_service_pb2_grpc.add_ApprovalServiceServicer_to_server(
+            ApprovalService(duty, allowed), server
+        )
+        for name in ("Audit", "Policy", "Control", "Approval"):
+            self._server.name_service(f"signer.v1.{name}Service")
 
     def start(self) -> None:
         """Take calls and publish."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from signer.cli import audit, keys, log_key, payloads, policy, tail
+from signer.cli import approvals, audit, keys, log_key, payloads, policy, stops, tail
 
 app = typer.Typer(
     name="signgate",
@@ -18,7 +18,10 @@ app = typer.Typer(
 app.add_typer(keys.app, name="keys")
 app.add_typer(policy.app, name="policy")
 app.add_typer(payloads.app, name="payloads")
+app.add_typer(approvals.app, name="approvals")
 app.add_typer(audit.app, name="audit")
+for command in stops.COMMANDS:
+    app.command()(command)
 audit.app.command("tail")(tail.tail)
 audit.app.command("key")(log_key.key)
 

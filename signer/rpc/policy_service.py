@@ -5,20 +5,18 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import grpc
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from policy.compare import Change, is_looser
 from signer.errors import InvalidRequestError, VersionNotFoundError
 from signer.ledger.rows import DocumentRow, Kind
 from signer.policies import Policies, Stage, View
+from signer.rpc.fields import page_size, timestamp
+from signer.rpc.fields import reason as _reason
 from signer.rpc.peer import Identify
 from signer.rpc.status import answers
 from signer.v1 import policy_service_pb2 as pb
 from signer.v1 import policy_service_pb2_grpc
 
-DEFAULT_PAGE = 100
-MAX_PAGE = 1000
-MAX_REASON = 1000
 SHA256_BYTES = 32
 
 _COLLECTIONS = {"policyVersions": Kind.POLICY, "rootVersions": Kind.ROOT}
@@ -171,11 +169,9 @@ def _page(
     number: Callable[[T], int],
 ) -> tuple[Sequence[T], str]:
     """Return a page and the token of the next; a token is the last number that was seen."""
-    if not 0 <= request.page_size <= MAX_PAGE:
-        raise InvalidRequestError(f"page_size: from 0 to {MAX_PAGE}")
+    size = page_size(request.page_size)
     if request.page_token and not _TOKEN.fullmatch(request.page_token):
         raise InvalidRequestError("page_token: not one that this service gave out")
-    size = request.page_size or DEFAULT_PAGE
     found = read(int(request.page_token or _FIRST_PAGE), size + 1)
     more = len(found) > size
     return found[:size], str(number(found[size - 1])) if more else ""
@@ -194,9 +190,9 @@ def _brief(view: View) -> pb.PolicyProposal:
         state=_state(view.stage),
         approvers=view.approvers,
         required_approvals=view.needed,
-        earliest_activate_time=_time(view.earliest_ms),
-        create_time=_time(made.proposed_ms),
-        expire_time=_time(made.expires_ms),
+        earliest_activate_time=timestamp(view.earliest_ms),
+        create_time=timestamp(made.proposed_ms),
+        expire_time=timestamp(made.expires_ms),
     )
 
 
@@ -204,7 +200,7 @@ def _described(kind: Kind, row: DocumentRow, active: int) -> pb.PolicyVersion:
     return pb.PolicyVersion(
         name=_version_name(kind, row.version),
         document_sha256=bytes.fromhex(row.sha256),
-        activate_time=_time(row.activated_ms),
+        activate_time=timestamp(row.activated_ms),
         active=row.version == active,
     )
 
@@ -227,17 +223,3 @@ def _proposal(name: str) -> int:
     if not match:
         raise InvalidRequestError("name: not of the form proposals/{number}")
     return int(match[1])
-
-
-def _reason(text: str) -> str:
-    if not 0 < len(text) <= MAX_REASON:
-        raise InvalidRequestError(f"reason: required, 1 to {MAX_REASON} characters")
-    return text
-
-
-def _time(time_ms: int | None) -> Timestamp | None:
-    if time_ms is None:
-        return None
-    stamp = Timestamp()
-    stamp.FromMilliseconds(time_ms)
-    return stamp

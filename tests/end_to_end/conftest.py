@@ -8,11 +8,14 @@ from typing import Any
 
 import grpc
 import pytest
+from typer.testing import CliRunner, Result
 
 from deploy.dev import environment
 from deploy.dev.client import connect, intent
 from deploy.dev.environment import Environment
 from deploy.dev.serving import Serving
+from signer.cli.commands import app
+from signer.errors import SigngateError
 from signer.v1 import signing_service_pb2 as pb
 from signer.v1 import signing_service_pb2_grpc as rpc
 
@@ -66,6 +69,26 @@ class Client:
                     raise
                 time.sleep(0.1)
         raise TimeoutError(f"request {request.request_id} did not get through")
+
+
+def run_as(here: Environment, server: Serving, who: str, *arguments: str) -> Result:
+    """Run a command of ``signgate`` against the control port with somebody's certificate."""
+    variables = {
+        "SIGNGATE_CONTROL": server.control,
+        "SIGNGATE_CA": str(here.directory / "ca.crt"),
+        "SIGNGATE_CERTIFICATE": str(here.directory / f"{who}.crt"),
+        "SIGNGATE_PRIVATE_KEY": str(here.directory / f"{who}.key"),
+    }
+    return CliRunner().invoke(app, arguments, env=variables)
+
+
+def refused(result: Result) -> str:
+    """Return the one line that a command failed with."""
+    assert isinstance(result.exception, SigngateError), result.output
+    assert result.exit_code == 1
+    line = str(result.exception)
+    assert "\n" not in line
+    return line
 
 
 @pytest.fixture(scope="session")

@@ -13,12 +13,11 @@ from typer.testing import CliRunner, Result
 from deploy.dev.client import connect, reason_of
 from deploy.dev.environment import Environment
 from deploy.dev.serving import Serving
-from signer.cli import control
 from signer.cli.commands import app
 from signer.errors import ConfigError
 from signer.v1 import policy_service_pb2 as pb
 from signer.v1 import policy_service_pb2_grpc as rpc
-from tests.end_to_end.conftest import Client, euros, sign_request
+from tests.end_to_end.conftest import Client, euros, refused, run_as, sign_request
 
 Signgate = Callable[..., Result]
 LIMIT = '"2500.00"'
@@ -40,13 +39,7 @@ def signgate(office: tuple[Environment, Serving]) -> Signgate:
     here, server = office
 
     def run(who: str, *arguments: str) -> Result:
-        variables = {
-            "SIGNGATE_CONTROL": server.control,
-            "SIGNGATE_CA": str(here.directory / "ca.crt"),
-            "SIGNGATE_CERTIFICATE": str(here.directory / f"{who}.crt"),
-            "SIGNGATE_PRIVATE_KEY": str(here.directory / f"{who}.key"),
-        }
-        return CliRunner().invoke(app, ["policy", *arguments], env=variables)
+        return run_as(here, server, who, "policy", *arguments)
 
     return run
 
@@ -76,15 +69,6 @@ def digest_of(result: Result) -> str:
     found = re.search(r"^  sha256 ([0-9a-f]{64})$", result.output, re.MULTILINE)
     assert found, result.output
     return found[1]
-
-
-def refused(result: Result) -> str:
-    """Return the one line that a command failed with."""
-    assert isinstance(result.exception, control.CallError), result.output
-    assert result.exit_code == 1
-    line = str(result.exception)
-    assert "\n" not in line
-    return line
 
 
 def test_from_a_proposal_to_its_activation(

@@ -16,6 +16,8 @@ from signer.rpc.status import STATUS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = ROOT / "deploy" / "docs"
+GROUPS = {"approvals", "audit", "keys", "payloads", "policy"}
 
 
 def blocks(language: str) -> list[str]:
@@ -64,19 +66,25 @@ def test_the_call_signs(here: Environment, serving: Serving) -> None:
     assert response.ethereum.raw_transaction  # type: ignore[attr-defined]  # a message
 
 
-def commands() -> list[list[str]]:
-    """Return the ``signgate`` command lines in the README's text and blocks."""
-    found = re.findall(r"(?:`|^)(signgate [^`\n]+)", README, re.MULTILINE)
-    return [line.split() for line in found]
+def commands() -> list[tuple[str, ...]]:
+    """Return the ``signgate`` commands, each with its options, that README and docs show."""
+    text = "\n".join([README, *(page.read_text("utf-8") for page in sorted(DOCS.glob("*.md")))])
+    found = re.findall(r"(?:`|^)(signgate [^`\n]+)", text, re.MULTILINE)
+    return sorted({_command(line.split()) for line in found})
+
+
+def _command(line: list[str]) -> tuple[str, ...]:
+    words = [word for word in line[1:] if re.fullmatch("[a-z-]+", word)]
+    words = words[:2] if words[0] in GROUPS else words[:1]
+    return (*words, *(word for word in line if re.fullmatch("--[a-z-]+", word)))
 
 
 @pytest.mark.parametrize("command", commands(), ids=" ".join)
-def test_every_command_and_option_exists(here: Environment, command: list[str]) -> None:
-    """Each command that the README names has a help page with each option that it names."""
-    words = [word for word in command[1:] if re.fullmatch("[a-z-]+", word)]
-    words = words[:2] if words[0] in {"audit", "keys", "policy"} else words[:1]
+def test_every_command_and_option_exists(here: Environment, command: tuple[str, ...]) -> None:
+    """Each command that README and docs name has a help page with each option they name."""
+    words = [word for word in command if not word.startswith("--")]
     shown = here.signgate(*words, "--help").stdout
-    for option in (word for word in command if word.startswith("--")):
+    for option in command[len(words) :]:
         assert option in shown
 
 
