@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import grpc
 import pytest
@@ -49,7 +50,7 @@ def refusal(client: Client, request: pb.SignPayloadRequest) -> error_details_pb2
     """Return what a caller is told of a request that is refused."""
     with pytest.raises(grpc.RpcError) as caught:
         client.sign(request)
-    status = rpc_status.from_call(caught.value)
+    status = rpc_status.from_call(cast("grpc.Call", caught.value))
     assert status is not None
     info = error_details_pb2.ErrorInfo()
     assert any(detail.Unpack(info) for detail in status.details)
@@ -131,20 +132,15 @@ def test_a_freeze_from_its_begin_to_its_end(
 
 def test_an_emergency_rate(signgate: Signgate, client: Client) -> None:
     """It holds from the next request on, goes down only, and ends like a freeze."""
-    slowed = signgate("siem", "slow", "key", "payments", "--per-minute=3", *WHY).output
+    key = ("slow", "key", "payments", *WHY)
+    slowed = signgate("siem", *key, "--per-minute=3").output
     assert slowed.startswith("key payments: slowed to 3 a minute by spiffe://firm.example/siem")
     assert signgate("siem", "freezes").output == slowed
-    assert "RATE_NOT_LOWER" in refused(
-        signgate("siem", "slow", "key", "payments", "--per-minute=4", *WHY)
-    )
-    assert (
-        "to 0 a minute"
-        in signgate("siem", "slow", "key", "payments", "--per-minute=0", *WHY).output
-    )
+    assert "RATE_NOT_LOWER" in refused(signgate("siem", *key, "--per-minute=4"))
+    assert "to 0 a minute" in signgate("siem", *key, "--per-minute=0").output
     assert refusal(client, sign_request()).reason == "EMERGENCY_RATE"
-    for officer in ("officer-a", "officer-b"):
-        ended = signgate(officer, "slow", "key", "payments", "--end", *WHY).output
-    assert ended == "key payments: not slowed\n"
+    signgate("officer-a", *key, "--end")
+    assert signgate("officer-b", *key, "--end").output == "key payments: not slowed\n"
     assert client.sign(sign_request()).signature
 
 
