@@ -62,6 +62,8 @@ def define(name: str, decimals: int, contract: str | None = None) -> Asset:
         return Asset(name, decimals, token_ref(chain or "", contract), chain_id)
     if chain_id is not None:
         return Asset(name, decimals, native_ref(chain_id), chain_id, is_native=True)
+    if chain == BITCOIN:
+        return Asset(name, decimals, f"{chain}/slip44:0")
     return Asset(name, decimals, ref=name)
 
 
@@ -83,6 +85,9 @@ def native_ref(chain_id: int) -> str:
     return f"eip155:{chain_id}/slip44:60"
 
 
+BITCOIN = "bip122:000000000019d6689c085ae165831e93"  # the main network, by its first block
+BTC = define(f"BTC@{BITCOIN}", decimals=8)
+
 # The coins of well-known chains need no definition.
 _COINS = {
     "ETH": (1, 10, 8453, 42161, 11155111),
@@ -90,8 +95,11 @@ _COINS = {
     "BNB": (56,),
     "AVAX": (43114,),
 }
-WELL_KNOWN = tuple(
-    define(f"{symbol}@eip155:{chain_id}", decimals=18)
-    for symbol, chain_ids in _COINS.items()
-    for chain_id in chain_ids
+WELL_KNOWN = (
+    BTC,
+    *(
+        define(f"{symbol}@eip155:{chain_id}", decimals=18)
+        for symbol, chain_ids in _COINS.items()
+        for chain_id in chain_ids
+    ),
 )

@@ -10,7 +10,7 @@ import re
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from policy import base58
+from policy import base58, bech32
 from policy.keccak import keccak256
 
 MAX_SPAN_MS = 366 * 86_400_000
@@ -120,10 +120,13 @@ def address(text: str) -> str:
 
     Raises:
         ValueError: it has spaces or foreign characters, or starts like an
-            Ethereum address and is not one with its ERC-55 checksum.
+            Ethereum address, or one of a witness program of Bitcoin, and is not
+            one with its checksum (ERC-55, BIP-173, BIP-350).
     """
     if text[:2] in {"0x", "0X"}:
         return ethereum(text)
+    if text[:3].lower() == f"{bech32.PREFIX}1":
+        return bech32.check(text)
     if not _ADDRESS.fullmatch(text):
         raise ValueError(
             f"{text[:_MAX_TEXT]!a} is not an address: 1 to 128 ASCII characters, no spaces"

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from policy.model import Decoded, Format
 from policy.payloads import (
     binance,
+    bitcoin,
     bitmex,
     bybit,
     coinbase,
@@ -53,6 +54,7 @@ def registry(formats: Iterable[Format]) -> Mapping[str, Format]:
 FORMATS = registry(
     (
         binance.FORMAT,
+        bitcoin.FORMAT,
         bitmex.FORMAT,
         bybit.FORMAT,
         coinbase.FORMAT,
