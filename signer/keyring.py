@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from policy.algorithms import Algorithm
-from policy.payloads import ethereum
+from policy.payloads import bitcoin, ethereum
 from policy.reasons import Code
 from policy.rules import KeyPolicy, Policy
 from signer.errors import NoPublicKeyError, SigngateError
@@ -62,6 +62,7 @@ class Keyring:
         )
         if found.algorithm is Algorithm.ECDSA_SECP256K1:
             response.ethereum_address = ethereum.address_of(public_key.point)
+            response.bitcoin_address = bitcoin.address_of(public_key.compressed)
         return response
 
     def public_key_of(self, key_version: str) -> PublicKey:

@@ -78,6 +78,16 @@ class PublicKey:
             raise ValueError(f"{self.name} is not an ECDSA key")
         return self.encoded
 
+    @property
+    def compressed(self) -> bytes:
+        """The compressed point, 33 bytes (SEC 1, section 2.3.3).
+
+        Raises:
+            ValueError: it is not an ECDSA key.
+        """
+        point = self.point
+        return bytes((2 | point[-1] & 1,)) + point[1:33]
+
     def load(self) -> CryptographyKey:
         """Return it as an object of ``cryptography``.
 

@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Callable, Mapping
 
-from policy.payloads import ethereum, intent_cose, intent_jws, tron
+from policy.payloads import bitcoin, ethereum, intent_cose, intent_jws, tron
+from signer.errors import InvalidRequestError
 from signer.hsm import PublicKey
 from signer.v1 import signing_service_pb2 as pb
 
@@ -39,6 +40,16 @@ def _tron(response: pb.SignPayloadResponse, payload: bytes, public_key: PublicKe
     response.tron.raw_transaction = tron.assemble(payload, signature)
 
 
+def _bitcoin(response: pb.SignPayloadResponse, payload: bytes, public_key: PublicKey) -> None:
+    try:
+        signed = bitcoin.assemble(payload, response.signature, public_key.compressed)
+    except ValueError as error:
+        raise InvalidRequestError(f"payload: {error}, {response.name}") from None
+    response.bitcoin.psbt = signed.psbt
+    response.bitcoin.raw_transaction = signed.transaction
+    response.bitcoin.transaction_id = signed.transaction_id
+
+
 def _jws(response: pb.SignPayloadResponse, payload: bytes, _key: PublicKey) -> None:
     response.jws.compact = intent_jws.assemble(payload, response.signature)
 
@@ -48,6 +59,7 @@ def _cose(response: pb.SignPayloadResponse, payload: bytes, _key: PublicKey) -> 
 
 
 ARTIFACTS: Mapping[str, Add] = {
+    bitcoin.TAG: _bitcoin,
     ethereum.TAG: _ethereum_transaction,
     intent_cose.TAG: _cose,
     intent_jws.TAG: _jws,

@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19signer/v1/resources.proto\x12\tsigner.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\"\xa6\x01\n\x03Key\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x1d\n\x0fprimary_version\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12-\n\talgorithm\x18\x03 \x01(\x0e\x32\x14.signer.v1.AlgorithmB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fpayload_formats\x18\x04 \x03(\tB\x04\xe2\x41\x01\x03:\x1e\xea\x41\x1b\n\rsigner.v1/Key\x12\nkeys/{key}\"\xc4\x01\n\tPublicKey\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12-\n\talgorithm\x18\x02 \x01(\x0e\x32\x14.signer.v1.AlgorithmB\x04\xe2\x41\x01\x03\x12\x11\n\x03pem\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10\x65thereum_address\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03:A\xea\x41>\n\x13signer.v1/PublicKey\x12\'keys/{key}/versions/{version}/publicKey*\x85\x02\n\tAlgorithm\x12\x19\n\x15\x41LGORITHM_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41LGORITHM_ECDSA_P256\x10\x01\x12\x1d\n\x19\x41LGORITHM_ECDSA_SECP256K1\x10\x02\x12\x15\n\x11\x41LGORITHM_ED25519\x10\x03\x12\x1e\n\x1a\x41LGORITHM_RSA_PKCS1_SHA256\x10\x04\x12\x1c\n\x18\x41LGORITHM_RSA_PSS_SHA256\x10\x05\x12\x19\n\x15\x41LGORITHM_HMAC_SHA256\x10\x06\x12\x19\n\x15\x41LGORITHM_HMAC_SHA384\x10\x07\x12\x19\n\x15\x41LGORITHM_HMAC_SHA512\x10\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19signer/v1/resources.proto\x12\tsigner.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\"\xa6\x01\n\x03Key\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x1d\n\x0fprimary_version\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12-\n\talgorithm\x18\x03 \x01(\x0e\x32\x14.signer.v1.AlgorithmB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fpayload_formats\x18\x04 \x03(\tB\x04\xe2\x41\x01\x03:\x1e\xea\x41\x1b\n\rsigner.v1/Key\x12\nkeys/{key}\"\xe3\x01\n\tPublicKey\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12-\n\talgorithm\x18\x02 \x01(\x0e\x32\x14.signer.v1.AlgorithmB\x04\xe2\x41\x01\x03\x12\x11\n\x03pem\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10\x65thereum_address\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x62itcoin_address\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03:A\xea\x41>\n\x13signer.v1/PublicKey\x12\'keys/{key}/versions/{version}/publicKey*\x85\x02\n\tAlgorithm\x12\x19\n\x15\x41LGORITHM_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41LGORITHM_ECDSA_P256\x10\x01\x12\x1d\n\x19\x41LGORITHM_ECDSA_SECP256K1\x10\x02\x12\x15\n\x11\x41LGORITHM_ED25519\x10\x03\x12\x1e\n\x1a\x41LGORITHM_RSA_PKCS1_SHA256\x10\x04\x12\x1c\n\x18\x41LGORITHM_RSA_PSS_SHA256\x10\x05\x12\x19\n\x15\x41LGORITHM_HMAC_SHA256\x10\x06\x12\x19\n\x15\x41LGORITHM_HMAC_SHA384\x10\x07\x12\x19\n\x15\x41LGORITHM_HMAC_SHA512\x10\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,12 +51,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PUBLICKEY'].fields_by_name['pem']._serialized_options = b'\342A\001\003'
   _globals['_PUBLICKEY'].fields_by_name['ethereum_address']._loaded_options = None
   _globals['_PUBLICKEY'].fields_by_name['ethereum_address']._serialized_options = b'\342A\001\003'
+  _globals['_PUBLICKEY'].fields_by_name['bitcoin_address']._loaded_options = None
+  _globals['_PUBLICKEY'].fields_by_name['bitcoin_address']._serialized_options = b'\342A\001\003'
   _globals['_PUBLICKEY']._loaded_options = None
   _globals['_PUBLICKEY']._serialized_options = b'\352A>\n\023signer.v1/PublicKey\022\'keys/{key}/versions/{version}/publicKey'
-  _globals['_ALGORITHM']._serialized_start=469
-  _globals['_ALGORITHM']._serialized_end=730
+  _globals['_ALGORITHM']._serialized_start=500
+  _globals['_ALGORITHM']._serialized_end=761
   _globals['_KEY']._serialized_start=101
   _globals['_KEY']._serialized_end=267
   _globals['_PUBLICKEY']._serialized_start=270
-  _globals['_PUBLICKEY']._serialized_end=466
+  _globals['_PUBLICKEY']._serialized_end=497
 # @@protoc_insertion_point(module_scope)

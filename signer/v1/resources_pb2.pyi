@@ -125,6 +125,7 @@ class PublicKey(_message.Message):
     ALGORITHM_FIELD_NUMBER: _builtins.int
     PEM_FIELD_NUMBER: _builtins.int
     ETHEREUM_ADDRESS_FIELD_NUMBER: _builtins.int
+    BITCOIN_ADDRESS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Names the key version, `keys/{key}/versions/{version}`."""
     algorithm: Global___Algorithm.ValueType
@@ -133,6 +134,8 @@ class PublicKey(_message.Message):
     """Holds the SubjectPublicKeyInfo in PEM (RFC 7468)."""
     ethereum_address: _builtins.str
     """Holds the Ethereum address with its EIP-55 checksum; set for secp256k1 only."""
+    bitcoin_address: _builtins.str
+    """Holds the P2WPKH address on Bitcoin's main network; set for secp256k1 only."""
     def __init__(
         self,
         *,
@@ -140,10 +143,11 @@ class PublicKey(_message.Message):
         algorithm: Global___Algorithm.ValueType = ...,
         pem: _builtins.str = ...,
         ethereum_address: _builtins.str = ...,
+        bitcoin_address: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm", b"algorithm", "ethereum_address", b"ethereum_address", "name", b"name", "pem", b"pem"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm", b"algorithm", "bitcoin_address", b"bitcoin_address", "ethereum_address", b"ethereum_address", "name", b"name", "pem", b"pem"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -80,14 +80,16 @@ class SignPayloadResponse(_message.Message):
     TRON_FIELD_NUMBER: _builtins.int
     JWS_FIELD_NUMBER: _builtins.int
     COSE_FIELD_NUMBER: _builtins.int
+    BITCOIN_FIELD_NUMBER: _builtins.int
     VALIDATION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Names the key version that signed, `keys/{key}/versions/{version}`."""
     request_id: _builtins.str
     """Echoes the request's id."""
     signature: _builtins.bytes
-    """Holds the signature in its algorithm's form (see Algorithm); empty when
-    `validate_only` was set.
+    """Holds the signature in its algorithm's form (see Algorithm); of a payload that
+    takes several (`bitcoin.psbt`) all of them, one after the other, in order. Empty
+    when `validate_only` was set.
     """
     audit_index: _builtins.int
     """Tells the index of the decision's record in the audit log, from 0."""
@@ -112,6 +114,10 @@ class SignPayloadResponse(_message.Message):
         """Is set for `intent.cose`."""
 
     @_builtins.property
+    def bitcoin(self) -> Global___BitcoinSignature:
+        """Is set for `bitcoin.psbt`."""
+
+    @_builtins.property
     def validation(self) -> Global___Validation:
         """Tells what would become of the request; set exactly when `validate_only` was."""
 
@@ -128,13 +134,14 @@ class SignPayloadResponse(_message.Message):
         tron: Global___TronSignature | None = ...,
         jws: Global___JwsSignature | None = ...,
         cose: Global___CoseSignature | None = ...,
+        bitcoin: Global___BitcoinSignature | None = ...,
         validation: Global___Validation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "cose", b"cose", "ethereum", b"ethereum", "jws", b"jws", "tron", b"tron", "validation", b"validation"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "bitcoin", b"bitcoin", "cose", b"cose", "ethereum", b"ethereum", "jws", b"jws", "tron", b"tron", "validation", b"validation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "audit_index", b"audit_index", "cose", b"cose", "ethereum", b"ethereum", "jws", b"jws", "name", b"name", "policy_version", b"policy_version", "replayed", b"replayed", "request_id", b"request_id", "signature", b"signature", "tron", b"tron", "validation", b"validation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "audit_index", b"audit_index", "bitcoin", b"bitcoin", "cose", b"cose", "ethereum", b"ethereum", "jws", b"jws", "name", b"name", "policy_version", b"policy_version", "replayed", b"replayed", "request_id", b"request_id", "signature", b"signature", "tron", b"tron", "validation", b"validation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_artifact: _TypeAlias = _typing.Literal["ethereum", "tron", "jws", "cose"]  # noqa: Y015
+    _WhichOneofReturnType_artifact: _TypeAlias = _typing.Literal["ethereum", "tron", "jws", "cose", "bitcoin"]  # noqa: Y015
     _WhichOneofArgType_artifact: _TypeAlias = _typing.Literal["artifact", b"artifact"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_artifact) -> _WhichOneofReturnType_artifact | None: ...
 
@@ -455,6 +462,40 @@ class TronSignature(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TronSignature: _TypeAlias = TronSignature  # noqa: Y015
+
+@_typing.final
+class BitcoinSignature(_message.Message):
+    """Carries a signed Bitcoin transaction, or this key's part of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PSBT_FIELD_NUMBER: _builtins.int
+    RAW_TRANSACTION_FIELD_NUMBER: _builtins.int
+    TRANSACTION_ID_FIELD_NUMBER: _builtins.int
+    psbt: _builtins.bytes
+    """Holds the PSBT with this key's signature in each input (PSBT_IN_PARTIAL_SIG)."""
+    raw_transaction: _builtins.bytes
+    """Holds the transaction with its witnesses, ready for `sendrawtransaction`; empty
+    where other keys have to sign, too.
+    """
+    transaction_id: _builtins.str
+    """Holds the transaction's id in hex, as explorers show it; empty where
+    `raw_transaction` is.
+    """
+    def __init__(
+        self,
+        *,
+        psbt: _builtins.bytes = ...,
+        raw_transaction: _builtins.bytes = ...,
+        transaction_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["psbt", b"psbt", "raw_transaction", b"raw_transaction", "transaction_id", b"transaction_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BitcoinSignature: _TypeAlias = BitcoinSignature  # noqa: Y015
 
 @_typing.final
 class JwsSignature(_message.Message):

@@ -35,6 +35,7 @@ KEYS = {
     "rpc-pay": Algorithm.ED25519,
     "rpc-eth": Algorithm.ECDSA_SECP256K1,
     "rpc-tron": Algorithm.ECDSA_SECP256K1,
+    "rpc-btc": Algorithm.ECDSA_SECP256K1,
     "rpc-mac": Algorithm.HMAC_SHA256,
     "rpc-other": Algorithm.ED25519,
 }

@@ -62,6 +62,11 @@ def address(script: bytes, where: str) -> str:
     raise PayloadError(Code.PAYLOAD_UNSUPPORTED, where, detail)
 
 
+def address_of(key: bytes) -> str:
+    """Return the P2WPKH address of a compressed public key on the main network."""
+    return bech32.encode(0, hash160(key))
+
+
 def pays_script(script: bytes, redeem: bytes | None, witness: bytes | None) -> bool:
     """Whether a redeem and a witness script, where given, are what an output is locked to."""
     if redeem is not None:

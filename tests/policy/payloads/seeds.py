@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import rfc8785
 
 from tests.policy.payloads.examples import VALID
+from tests.policy.payloads_bitcoin import drafts
 from tests.policy.payloads_chains import test_cosmos as cosmos
 from tests.policy.payloads_chains import test_tron as tron
 from tests.policy.payloads_exchanges import test_binance as binance
@@ -25,6 +26,7 @@ def _json_requests(tag: str) -> tuple[bytes, ...]:
 
 SEEDS: Mapping[str, tuple[bytes, ...]] = {
     "binance.request": binance.ACCEPTED,
+    "bitcoin.psbt": drafts.ACCEPTED,
     "bitmex.request": bitmex.ACCEPTED,
     "bybit.request": _json_requests("bybit.request"),
     "coinbase.jwt": coinbase.ACCEPTED,

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 import cbor2
 import rfc8785
 import rlp
+from btclib_wallet.psbt import Psbt
 from solders.message import Message, MessageV0, to_bytes_versioned
 
 from tests.policy.payloads_chains import messages
@@ -40,6 +41,10 @@ def _token(payload: bytes) -> bytes:
     return b".".join(urlsafe_b64encode(_json(part)).rstrip(b"=") for part in parts)
 
 
+def _psbt(payload: bytes) -> bytes:
+    return Psbt.parse(payload).serialize()
+
+
 def _cbor(payload: bytes) -> bytes:
     *start, body = cbor2.loads(payload)
     return cbor2.dumps([*start, _json(body)], canonical=True)
@@ -62,6 +67,7 @@ def _lines(payload: bytes) -> bytes:
 
 WRITTEN_AGAIN: Mapping[str, Write] = {
     "binance.request": _form,
+    "bitcoin.psbt": _psbt,
     "bitmex.request": _form,
     "bybit.request": _json_request,
     "coinbase.jwt": _token,

@@ -1,16 +1,20 @@
 """PSBTs: what they pay, what returns, what is signed; read by btclib as by us."""
 
 import hashlib
+from pathlib import Path
 
 import pytest
 from bitcoin.core.script import CScript
 from bitcoin.wallet import CBitcoinAddress
 from btclib_wallet.psbt import Psbt, ecdsa_sig_hash
 
+import policy
 from policy import bech32
 from policy.algorithms import Digest
+from policy.assets import BTC as BTC_ASSET
+from policy.document import load
 from policy.model import Facts, Role, Transfer
-from policy.payloads import decode
+from policy.payloads import FORMATS, decode
 from policy.payloads.bitcoin import TAG, psbt
 from tests.policy.payloads_bitcoin.drafts import (
     ACCEPTED,
@@ -174,3 +178,22 @@ def test_the_lock_time_is_signed() -> None:
     message = decode(TAG, made.payload()).message
     assert message[-8:-4] == number(800_000)
     assert message[-44:-40] == number(5)
+
+
+_HEADER = """
+schema = 1
+[addresses.customers]
+"bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq" = "a customer"
+[keys.hot-btc]
+algorithm = "ecdsa-secp256k1"
+payloads = ["bitcoin.psbt"]
+"""
+
+
+def test_the_documented_grant_is_valid() -> None:
+    """The page's grant and limit make a policy, of the asset that the decoder names."""
+    page = (Path(policy.__file__).parent / "payloads/docs/bitcoin.psbt.md").read_text()
+    block = page.split("```toml\n")[1].split("```")[0]
+    found = load(_HEADER + block, FORMATS)
+    assert found.assets[COIN] is found.keys["hot-btc"].limits[BTC_ASSET.name].asset
+    assert found.keys["hot-btc"].grants[0].sources == {"bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"}

@@ -27,7 +27,7 @@ SPOT = (
 CANCEL = b"GET /api/v2/private/cancel\n1554883365000\nfdbmmz79\norder_id=ETH-584864807"
 WITHDRAWAL = (
     b"GET /api/v2/private/withdraw\n1554883365000\nfdbmmz79\n"
-    b"address=bc1kar0ssrr7xf3vy5l6d3lydnwkre5og2zz3f5ldq&amount=0.4&currency=BTC"
+    b"address=bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq&amount=0.4&currency=BTC"
 )
 ACCEPTED = (INVERSE, LINEAR, SPOT, CANCEL, WITHDRAWAL)
 ONE = 10**36
@@ -75,7 +75,7 @@ def test_an_order_is_read() -> None:
             Transfer(
                 "BTC@deribit:spot",
                 4 * ONE // 10,
-                "bc1kar0ssrr7xf3vy5l6d3lydnwkre5og2zz3f5ldq",
+                "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq",
                 decimals=36,
             ),
         ),
@@ -167,7 +167,7 @@ HOSTILE = {
     "no label": (_with(b"&label=market0", b""), Code.PAYLOAD_MALFORMED),
     "not post only": (_with(b"=true", b"=false", SPOT), Code.PAYLOAD_MALFORMED),
     "address without checksum": (
-        _with(b"bc1kar0ssrr7xf3vy5l6d3lydnwkre5og2zz3f5ldq", b"0x" + b"ab" * 20, WITHDRAWAL),
+        _with(b"bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq", b"0x" + b"ab" * 20, WITHDRAWAL),
         Code.PAYLOAD_NOT_CANONICAL,
     ),
 }

@@ -22,7 +22,7 @@ ORDER = (
 CANCEL = b"POST /0/private/CancelOrder\nnonce=1616492376594&txid=OYVGEW-VYV5B-UUEXSK"
 WITHDRAWAL = (
     b"POST /0/private/Withdraw\n"
-    b"address=bc1kar0ssrr7xf3vy5l6d3lydnwkre5og2zz3f5ldq&amount=0.725&asset=XBT"
+    b"address=bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq&amount=0.725&asset=XBT"
     b"&key=btc_2709&max_fee=0.0002&nonce=1616492376594"
 )
 FULL = (
@@ -74,7 +74,7 @@ def test_a_withdrawal_counts_its_fee() -> None:
         Transfer(
             "XBT@kraken:spot",
             725 * ONE // 1000,
-            "bc1kar0ssrr7xf3vy5l6d3lydnwkre5og2zz3f5ldq",
+            "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq",
             decimals=36,
         ),
         Transfer("XBT@kraken:spot", 2 * ONE // 10_000, None, Role.FEE, 36),
@@ -99,7 +99,7 @@ def test_limits_hold(decided: Callable[..., Decision], most: str, codes: list[Co
         decode(TAG, WITHDRAWAL).facts,
         TAG,
         asset="XBT@kraken:spot",
-        destination="bc1kar0ssrr7xf3vy5l6d3lydnwkre5og2zz3f5ldq",
+        destination="bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq",
         most=most,
     )
     assert [reason.code for reason in decision.reasons] == codes
@@ -183,10 +183,10 @@ HOSTILE = {
     "unknown quote asset": (ORDER.replace(b"XBTUSD", b"XBTXYZ"), Code.PAYLOAD_UNSUPPORTED),
     "two orders cancelled": (CANCEL + b",OYVGEW-VYV5B-UUEXSK", Code.PAYLOAD_MALFORMED),
     "group cancelled": (CANCEL.replace(b"OYVGEW-VYV5B-UUEXSK", b"1"), Code.PAYLOAD_MALFORMED),
-    "no address": (WITHDRAWAL.replace(b"address=bc1k", b"key=bc1k"), Code.PAYLOAD_MALFORMED),
+    "no address": (WITHDRAWAL.replace(b"address=bc1q", b"key=bc1q"), Code.PAYLOAD_MALFORMED),
     "no highest fee": (WITHDRAWAL.replace(b"&max_fee=0.0002", b""), Code.PAYLOAD_MALFORMED),
     "address without checksum": (
-        WITHDRAWAL.replace(b"bc1kar0ssrr7xf3vy5l6d3lydnwkre5og2zz3f5ldq", b"0x" + b"ab" * 20),
+        WITHDRAWAL.replace(b"bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq", b"0x" + b"ab" * 20),
         Code.PAYLOAD_NOT_CANONICAL,
     ),
     "line feed after": (ORDER + b"\n", Code.PAYLOAD_MALFORMED),
