@@ -76,6 +76,10 @@ loadtest: $(INSTALLED) ## Load-test a signer of its own: make loadtest PROFILE=m
 bench: $(INSTALLED) ## Cost beside the token, as ratios: make bench, make bench ARGS=--quick
 	$(BIN)/python -m loadtest.bench $(ARGS)
 
+.PHONY: bench-policy
+bench-policy: $(INSTALLED) ## 10,000 keys: how long they take to load, and what a decision costs
+	$(BIN)/python -m loadtest.bench_policy
+
 .PHONY: proto
 proto: $(INSTALLED) ## Generate signer/v1 from proto/
 	$(BIN)/python -m deploy.dev.protos

@@ -10,7 +10,16 @@ from policy.hours import Hours
 from policy.model import Counter, Format, Side
 from policy.names import Names
 from policy.problems import Location, path
-from policy.rules import PRICE_DECIMALS, Approval, Grant, KeyPolicy, Limit, Per, WindowLimit
+from policy.rules import (
+    NAMELESS,
+    PRICE_DECIMALS,
+    Approval,
+    Grant,
+    KeyPolicy,
+    Limit,
+    Per,
+    WindowLimit,
+)
 
 _T = TypeVar("_T")
 _ETHEREUM = "ethereum."  # the payload formats whose actions happen on an EIP-155 chain
@@ -59,6 +68,7 @@ class KeyCompiler:
         self, name: str, table: schema.Key, names: Names, formats: Mapping[str, Format]
     ) -> None:
         self._at: Location = ("keys", name)
+        self._path = path(self._at)
         self._name = name
         self._table = table
         self._names = names
@@ -113,17 +123,17 @@ class KeyCompiler:
         destinations = (*location, "destinations")
         return Grant(
             id=table.id,
-            path=path((*self._at, "grants", table.id)),
+            path=f"{self._path}.grants.{table.id}",
             callers=frozenset(table.callers),
             action=table.action,
             chain_ids=self._chains(location, table, actions),
             assets=frozenset(asset.name for asset in assets),
             destinations=self._names.addresses(destinations, table.destinations or ()),
             sources=self._sources(location, table),
-            venues=frozenset(table.venues or (None,)),
-            symbols=frozenset(table.symbols or (None,)),
-            sides=frozenset(table.sides or (None,)),
-            order_types=frozenset(table.order_types or (None,)),
+            venues=_listed(table.venues),
+            symbols=_listed(table.symbols),
+            sides=_listed(table.sides),
+            order_types=_listed(table.order_types),
             worst_price=self._worst_price(location, table.worst_price),
             session=frozenset((False, table.session)),
             networks=tuple(map(networks.parse, table.networks)) if table.networks else None,
@@ -163,7 +173,7 @@ class KeyCompiler:
             self._gas(here, table.chain_ids)
         elif table.chain_ids is not None:
             self._names.report(here, f"{table.action} is on no Ethereum chain; leave it out")
-        return frozenset(table.chain_ids or (None,))
+        return _listed(table.chain_ids)
 
     def _gas(self, location: Location, chain_ids: list[int] | None) -> None:
         """Gas is spending too: on each chain, the coin that pays for it has a limit."""
@@ -188,7 +198,7 @@ class KeyCompiler:
 
     def _sources(self, location: Location, table: schema.Grant) -> frozenset[str | None]:
         if table.sources is None:
-            return frozenset((None,))
+            return NAMELESS
         return frozenset(self._names.addresses((*location, "sources"), table.sources))
 
     def _worst_price(
@@ -249,6 +259,11 @@ def _length(window: WindowLimit) -> tuple[int, Per]:
     return window.counter.span_ms, window.per
 
 
+def _listed(items: Iterable[_T] | None) -> frozenset[_T | None]:
+    """Return what is listed; without a list, that the payload names no such thing."""
+    return NAMELESS if items is None else frozenset[_T | None](items)
+
+
 def _sound(tables: list[_T | None]) -> Iterator[tuple[int, _T]]:
     """Number the tables, and leave out those whose problems are reported already."""
     return ((index, table) for index, table in enumerate(tables) if table is not None)
@@ -271,7 +286,8 @@ def _opening(table: schema.Hours) -> Hours:
 
 
 def _by_caller(grants: tuple[Grant, ...]) -> dict[str, tuple[Grant, ...]]:
-    callers = frozenset[str]().union(*(grant.callers for grant in grants))
-    return {
-        caller: tuple(grant for grant in grants if caller in grant.callers) for caller in callers
-    }
+    found: dict[str, list[Grant]] = {}
+    for grant in grants:
+        for caller in grant.callers:
+            found.setdefault(caller, []).append(grant)
+    return {caller: tuple(theirs) for caller, theirs in found.items()}

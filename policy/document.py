@@ -4,11 +4,13 @@ The content hash is over the document's exact bytes: a comment counts, since it
 was reviewed too.
 """
 
+import gc
 import hashlib
-import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+import tomli
 from pydantic import ValidationError
 
 from policy.compile import KeyCompiler
@@ -30,6 +32,23 @@ def load(text: str, formats: Mapping[str, Format]) -> Policy:
             things hide others: a syntax error, and in one table a field of the
             wrong shape hides what contradicts other tables.
     """
+    with _without_collecting():
+        return _load(text, formats)
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Keep the garbage collector from going over a document again and again as it grows."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _load(text: str, formats: Mapping[str, Format]) -> Policy:
     raw, sha256 = _parse(text)
     document, broken, problems = _validate(raw)
     names = Names(document, broken)
@@ -49,7 +68,7 @@ def load(text: str, formats: Mapping[str, Format]) -> Policy:
 def _parse(text: str) -> tuple[dict[str, Any], str]:
     try:
         sha256 = hashlib.sha256(text.encode()).hexdigest()
-        return tomllib.loads(text), sha256
+        return tomli.loads(text), sha256
     except RecursionError:
         raise PolicyError([Problem("", "is nested too deeply")]) from None
     except ValueError as error:  # TOML syntax, a lone surrogate, an endless integer

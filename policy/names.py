@@ -19,6 +19,7 @@ class Names:
     def __init__(self, document: Document, broken: Collection[Location]) -> None:
         self.problems: list[Problem] = []
         self._broken = broken
+        self._resolved: dict[tuple[str, ...], frozenset[str]] = {}
         self._sets = {name: frozenset(members) for name, members in document.addresses.items()}
         self._assets = {asset.name: asset for asset in assets.WELL_KNOWN}
         self._refs = {asset.ref: asset for asset in assets.WELL_KNOWN}
@@ -50,8 +51,15 @@ class Names:
 
     def addresses(self, location: Location, texts: Iterable[str]) -> frozenset[str]:
         """Return the addresses that ``@set`` names and literal addresses stand for."""
-        parts = (self._addresses((*location, i), text) for i, text in enumerate(texts))
-        return frozenset[str]().union(*parts)
+        key = tuple(texts)
+        found = self._resolved.get(key)
+        if found is None:
+            before = len(self.problems)
+            parts = (self._addresses((*location, i), text) for i, text in enumerate(key))
+            found = frozenset[str]().union(*parts)
+            if len(self.problems) == before:  # a problem is reported wherever it is
+                self._resolved[key] = found
+        return found
 
     def amount(self, location: Location, text: str, asset: Asset) -> int:
         """Return the amount in base units; report that it is no amount of this asset."""

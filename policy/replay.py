@@ -105,16 +105,15 @@ class Replay:
 
     def step(self, event: Event) -> Change | None:
         """Take the next event; return a decision that would change."""
-        match event:
-            case Frozen():
-                changed = frozenset((event.what,))
-                frozen, begins = self._freezes, event.begins
-                self._freezes = frozen | changed if begins else frozen - changed
-            case Settled():
-                self._settle(event)
-            case Asked():
-                self._now = event.at_ms
-                return self._asked(event)
+        if isinstance(event, Asked):
+            self._now = event.at_ms
+            return self._asked(event)
+        if isinstance(event, Settled):
+            self._settle(event)
+        elif event.begins:
+            self._freezes |= {event.what}
+        else:
+            self._freezes -= {event.what}
         return None
 
     def _asked(self, asked: Asked) -> Change | None:

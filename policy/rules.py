@@ -19,7 +19,7 @@ from policy.networks import Network
 from policy.reasons import Code, Reason
 
 PRICE_DECIMALS = amounts.MAX_DECIMALS
-_NONE = frozenset((None,))
+NAMELESS = frozenset((None,))  # what a payload has that names no such thing
 _NO_SESSION = frozenset((False,))
 
 
@@ -49,10 +49,10 @@ class Grant:
     assets: frozenset[str]
     destinations: frozenset[str]
     sources: frozenset[str | None]
-    venues: frozenset[str | None] = _NONE
-    symbols: frozenset[str | None] = _NONE
-    sides: frozenset[Side | None] = _NONE
-    order_types: frozenset[str | None] = _NONE
+    venues: frozenset[str | None] = NAMELESS
+    symbols: frozenset[str | None] = NAMELESS
+    sides: frozenset[Side | None] = NAMELESS
+    order_types: frozenset[str | None] = NAMELESS
     worst_price: Mapping[Side, int] | None = None  # with PRICE_DECIMALS decimals
     session: frozenset[bool] = _NO_SESSION
     networks: tuple[Network, ...] | None = None
