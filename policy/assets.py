@@ -85,8 +85,14 @@ def native_ref(chain_id: int) -> str:
     return f"eip155:{chain_id}/slip44:60"
 
 
+def erc20_ref(chain_id: int, contract: str) -> str:
+    """Return the CAIP-19 identifier of an ERC-20 token; the contract has its checksum."""
+    return f"eip155:{chain_id}/erc20:{contract}"
+
+
 BITCOIN = "bip122:000000000019d6689c085ae165831e93"  # the main network, by its first block
 BTC = define(f"BTC@{BITCOIN}", decimals=8)
+
 
 # The coins of well-known chains need no definition.
 _COINS = {

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from policy import fields, hours, networks, schema
 from policy.assets import Asset
+from policy.contracts import PinnedCall, Place
 from policy.hours import Hours
 from policy.model import Counter, Format, Side
 from policy.names import Names
@@ -22,7 +23,6 @@ from policy.rules import (
 )
 
 _T = TypeVar("_T")
-_ETHEREUM = "ethereum."  # the payload formats whose actions happen on an EIP-155 chain
 
 
 class WindowCompiler:
@@ -65,7 +65,12 @@ class KeyCompiler:
     """Compiles one key; problems go to ``names``."""
 
     def __init__(
-        self, name: str, table: schema.Key, names: Names, formats: Mapping[str, Format]
+        self,
+        name: str,
+        table: schema.Key,
+        names: Names,
+        formats: Mapping[str, Format],
+        calls: Mapping[Place, PinnedCall],
     ) -> None:
         self._at: Location = ("keys", name)
         self._path = path(self._at)
@@ -73,6 +78,7 @@ class KeyCompiler:
         self._table = table
         self._names = names
         self._formats = formats
+        self._calls = frozenset(call.action for call in calls.values())
         self._limited = {limit.asset for _, limit in _sound(table.limits)}
         self._all_limits_known = None not in table.limits
 
@@ -92,9 +98,9 @@ class KeyCompiler:
             validators=frozenset(self._table.validators or ()),
         )
 
-    def _actions(self) -> dict[str, str]:
-        """Return the payload format of each action that the key can take."""
-        actions: dict[str, str] = {}
+    def _actions(self) -> dict[str, list[Format]]:
+        """Return the payload formats of each action that the key can take."""
+        actions: dict[str, list[Format]] = {}
         for index, tag in enumerate(self._table.payloads):
             location = (*self._at, "payloads", index)
             form = self._formats.get(tag)
@@ -106,10 +112,11 @@ class KeyCompiler:
                 right = ", ".join(sorted(form.algorithms))
                 message = f"{tag} is not signed with {self._table.algorithm} but with {right}"
                 self._names.report(location, message)
-            actions |= dict.fromkeys(form.actions, tag)
+            for action in form.actions | (self._calls if form.calls else frozenset()):
+                actions.setdefault(action, []).append(form)
         return actions
 
-    def _grants(self, actions: Mapping[str, str]) -> tuple[Grant, ...]:
+    def _grants(self, actions: Mapping[str, list[Format]]) -> tuple[Grant, ...]:
         grants: dict[str, Grant] = {}
         for index, table in _sound(self._table.grants):
             location = (*self._at, "grants", index)
@@ -118,7 +125,9 @@ class KeyCompiler:
             grants[table.id] = self._grant(location, table, actions)
         return tuple(grants[name] for name in sorted(grants))
 
-    def _grant(self, location: Location, table: schema.Grant, actions: Mapping[str, str]) -> Grant:
+    def _grant(
+        self, location: Location, table: schema.Grant, actions: Mapping[str, list[Format]]
+    ) -> Grant:
         assets = self._assets(location, table)
         destinations = (*location, "destinations")
         return Grant(
@@ -139,6 +148,7 @@ class KeyCompiler:
             networks=tuple(map(networks.parse, table.networks)) if table.networks else None,
             not_before_ms=fields.instant_ms(table.not_before) if table.not_before else 0,
             expires_ms=fields.instant_ms(table.expires) if table.expires else None,
+            lifetime_ms=_lifetime(table, actions.get(table.action, ())),
             hours=_hours(table.hours),
             approval=self._approval(location, table, assets),
         )
@@ -163,23 +173,24 @@ class KeyCompiler:
             self._names.report(location, f"{problem}; {advice}")
 
     def _chains(
-        self, location: Location, table: schema.Grant, actions: Mapping[str, str]
+        self, location: Location, table: schema.Grant, actions: Mapping[str, list[Format]]
     ) -> frozenset[int | None]:
         here = (*location, "chain_ids")
-        tag = actions.get(table.action)
-        if tag is None:
+        forms = actions.get(table.action)
+        if forms is None:
             self._unknown_action((*location, "action"), table.action, actions)
-        elif tag.startswith(_ETHEREUM):
+        elif not any(form.on_chain for form in forms):
+            if table.chain_ids is not None:
+                self._names.report(here, f"{table.action} is on no Ethereum chain; leave it out")
+        elif table.chain_ids is None:
+            self._names.report(here, "is required for an action on Ethereum chains")
+        elif any(form.pays_gas for form in forms):
             self._gas(here, table.chain_ids)
-        elif table.chain_ids is not None:
-            self._names.report(here, f"{table.action} is on no Ethereum chain; leave it out")
         return _listed(table.chain_ids)
 
-    def _gas(self, location: Location, chain_ids: list[int] | None) -> None:
+    def _gas(self, location: Location, chain_ids: list[int]) -> None:
         """Gas is spending too: on each chain, the coin that pays for it has a limit."""
-        if chain_ids is None:
-            self._names.report(location, "is required for an action on Ethereum chains")
-        for index, chain_id in enumerate(chain_ids or ()):
+        for index, chain_id in enumerate(chain_ids):
             here = (*location, index)
             coin = self._names.native(chain_id)
             if coin is None:
@@ -188,7 +199,9 @@ class KeyCompiler:
                 continue
             self._need_limit(here, coin, f"{coin.name} pays for gas and has no limit on this key")
 
-    def _unknown_action(self, location: Location, action: str, actions: Mapping[str, str]) -> None:
+    def _unknown_action(
+        self, location: Location, action: str, actions: Mapping[str, list[Format]]
+    ) -> None:
         owner = next((tag for tag, form in self._formats.items() if action in form.actions), None)
         if owner is not None:
             message = f"{action} is an action of {owner}, which is not in the key's payloads"
@@ -267,6 +280,13 @@ def _listed(items: Iterable[_T] | None) -> frozenset[_T | None]:
 def _sound(tables: list[_T | None]) -> Iterator[tuple[int, _T]]:
     """Number the tables, and leave out those whose problems are reported already."""
     return ((index, table) for index, table in enumerate(tables) if table is not None)
+
+
+def _lifetime(table: schema.Grant, forms: Iterable[Format]) -> int | None:
+    """Return how far ahead payloads may expire; the shortest time of their formats."""
+    if table.lifetime is not None:
+        return fields.span_ms(table.lifetime)
+    return min((form.lifetime_ms for form in forms if form.lifetime_ms is not None), default=None)
 
 
 def _hours(tables: schema.Hours | list[schema.Hours] | None) -> tuple[Hours, ...] | None:

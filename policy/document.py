@@ -17,6 +17,7 @@ from policy.compile import KeyCompiler
 from policy.groups import grouped
 from policy.model import Format
 from policy.names import Names
+from policy.pins import pinned
 from policy.problems import EMPTY, Location, PolicyError, Problem, at, from_pydantic
 from policy.rules import Policy
 from policy.schema import VERSION, Document
@@ -52,8 +53,9 @@ def _load(text: str, formats: Mapping[str, Format]) -> Policy:
     raw, sha256 = _parse(text)
     document, broken, problems = _validate(raw)
     names = Names(document, broken)
+    calls = pinned(document.contracts, names)
     keys = {
-        name: KeyCompiler(name, table, names, formats).compile()
+        name: KeyCompiler(name, table, names, formats, calls).compile()
         for name, table in document.keys.items()
     }
     keys = grouped(document.groups, keys, names)
@@ -62,7 +64,7 @@ def _load(text: str, formats: Mapping[str, Format]) -> Policy:
         problems.append(at(("keys",), EMPTY))
     if problems:
         raise PolicyError(problems)
-    return Policy(sha256, keys, names.known())
+    return Policy(sha256, keys, names.known(), calls)
 
 
 def _parse(text: str) -> tuple[dict[str, Any], str]:

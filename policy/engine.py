@@ -7,7 +7,7 @@ one that helps the caller most: what is wrong with the payload, then what the
 grant that came nearest misses, then the limits.
 """
 
-from policy import amounts, rules
+from policy import amounts, reading, rules
 from policy.assets import Asset
 from policy.model import Ask, Charge, Counter, Decision, Facts, LimitState, Role, Usage, Used
 from policy.reasons import Code, Reason
@@ -81,13 +81,13 @@ def decide(
 def read(
     policy: Policy, ask: Ask, now_ms: int, approved_by: frozenset[str]
 ) -> tuple[Request, list[Reason]]:
-    """Return what the rules look at, and a reason for each asset that is not known."""
+    """Return what the rules look at, and a reason for each thing that is not known."""
+    facts, unknown = reading.read(policy, ask.facts)
     moved: dict[str, int] = {}
     paid: dict[str, dict[str, int]] = {}
     assets: list[str] = []
     destinations: list[str | None] = []
-    unknown: list[Reason] = []
-    for transfer in ask.facts.transfers:
+    for transfer in facts.transfers:
         name, amount = transfer.asset, transfer.amount
         if amount < 0:
             raise ValueError(f"a decoder gave a negative amount: {transfer}")
@@ -105,7 +105,7 @@ def read(
             place = transfer.destination or ""  # which no grant lets pass
             shares[place] = shares.get(place, 0) + amount
     return Request(
-        ask.facts, ask.caller, ask.address, moved, paid, assets, destinations, now_ms, approved_by
+        facts, ask.caller, ask.address, moved, paid, assets, destinations, now_ms, approved_by
     ), unknown
 
 

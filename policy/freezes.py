@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import NamedTuple
 
-from policy import assets, fields
+from policy import assets, fields, reading
 from policy.model import Ask
 from policy.reasons import Code, Reason
 from policy.rules import Policy
@@ -110,7 +110,9 @@ def touched(ask: Ask, policy: Policy) -> set[tuple[str, str]]:
     found = {("all", ""), ("key", ask.key), ("caller", ask.caller)}
     key = policy.keys.get(ask.key)
     found.update(("group", group) for group in (key.groups if key else ()))
-    for transfer in ask.facts.transfers:
+    facts, _ = reading.read(policy, ask.facts)
+    brought = (facts.receives,) if facts.receives else ()
+    for transfer in (*facts.transfers, *brought):
         asset = policy.assets.get(transfer.asset)
         if asset is not None:
             found.add(("asset", asset.name))

@@ -46,6 +46,22 @@ class Transfer:
     decimals: int | None = None
 
 
+CONTRACT_CALL = "contract.call"  # the action of a call until the policy says what it does
+
+
+@dataclass(frozen=True, slots=True)
+class ContractCall:
+    """A call that only the policy can read, if it pins it.
+
+    ``contract`` has its ERC-55 checksum, ``value`` is in the coin's base units, ``data``
+    is in hexadecimal: a selector and words of 32 bytes.
+    """
+
+    contract: str
+    value: int
+    data: str
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a payload does, as its decoder read it.
@@ -76,6 +92,9 @@ class Facts:
     session: bool = False
     algorithm: Algorithm | None = None
     key_version: str | None = None
+    call: ContractCall | None = None
+    receives: Transfer | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +116,20 @@ class Format:
     """A payload format: its stable tag, its one decoder and what it may yield.
 
     ``decode`` returns ``Decoded`` or raises ``PayloadError``, nothing else,
-    for any bytes.
+    for any bytes. ``on_chain`` says that it names an EIP-155 chain, ``pays_gas`` that
+    the key's account pays for gas there, ``calls`` that it may hold calls of contracts
+    that a policy pins. ``lifetime_ms`` is how far ahead its payloads may expire where a
+    grant says nothing; None for any time.
     """
 
     tag: str
     decode: Callable[[bytes], Decoded]
     actions: frozenset[str]
     algorithms: frozenset[Algorithm]
+    on_chain: bool = False
+    pays_gas: bool = False
+    calls: bool = False
+    lifetime_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

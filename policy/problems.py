@@ -18,10 +18,13 @@ _PLAIN: Final = {"missing": "is required", "too_short": EMPTY}
 _WIDTH: Final = 60
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)  # TOML 1.0, "Keys"
 _MARKS: Final = {"[key]", schema.ONE, schema.MANY}  # pydantic's, not the author's
-_NAMED: Final = {"assets", "groups", "keys"}  # [assets.X]: tables by names of their own
+# [assets.X]: tables by names of their own
+_NAMED: Final = {"assets", "calls", "contracts", "groups", "keys"}
 _TABLES: Final[dict[str, type[BaseModel]]] = {
     "": schema.Document,
     "assets": schema.Asset,
+    "calls": schema.Call,
+    "contracts": schema.Contract,
     "keys": schema.Key,
     "groups": schema.Group,
     "grants": schema.Grant,
@@ -95,7 +98,7 @@ def _message(error: ErrorDetails, location: Location, tables: Mapping[str, type[
 
 def _known(location: Location, tables: Mapping[str, type[BaseModel]]) -> list[str]:
     match [part for part in location[:-1] if isinstance(part, str)]:
-        case [kind, _] if kind in _NAMED:
+        case [kind, _] | ["contracts", _, kind, _] if kind in _NAMED:
             table = kind
         case names:
             table = "".join(names[-1:])

@@ -73,6 +73,11 @@ class Code(Explained):
         "The payload says that another key signs it.",
         "Name the key that is asked to sign, in the payload or in the request.",
     )
+    CALL_NOT_PINNED = (
+        "CALL_NOT_PINNED",
+        "The payload calls a contract in a way that the policy does not read.",
+        "Check contract, method and arguments; else ask the security team to pin the call.",
+    )
     # Grants.
     ACTION_NOT_ALLOWED = (
         "ACTION_NOT_ALLOWED",
@@ -123,6 +128,11 @@ class Code(Explained):
         "NETWORK_NOT_ALLOWED",
         "The caller's address is in no network that is granted.",
         "Call from where the service belongs.",
+    )
+    EXPIRY_NOT_ALLOWED = (
+        "EXPIRY_NOT_ALLOWED",
+        "The payload is good for longer than is granted.",
+        "Let it expire earlier: an hour ahead where the grant says nothing.",
     )
     GRANT_NOT_IN_FORCE = (
         "GRANT_NOT_IN_FORCE",

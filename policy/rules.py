@@ -13,6 +13,7 @@ from typing import NamedTuple
 from policy import amounts, networks
 from policy.algorithms import Algorithm
 from policy.assets import Asset
+from policy.contracts import PinnedCall, Place
 from policy.hours import Hours
 from policy.model import Counter, Facts, Side
 from policy.networks import Network
@@ -39,6 +40,7 @@ class Grant:
     In a list of what is allowed None stands for a payload that names no such thing:
     no chain, no venue, the key's own funds. Without assets a grant is for payloads
     that move nothing. Times are milliseconds since the epoch, the end excluded.
+    ``lifetime_ms`` is how far ahead a payload may expire; None for any time.
     """
 
     id: str
@@ -58,6 +60,7 @@ class Grant:
     networks: tuple[Network, ...] | None = None
     not_before_ms: int = 0
     expires_ms: int | None = None
+    lifetime_ms: int | None = None
     hours: tuple[Hours, ...] | None = None
     approval: Approval | None = None
 
@@ -134,11 +137,16 @@ class KeyPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A whole policy. ``assets`` finds an asset by its name and by its CAIP-19 id."""
+    """A whole policy.
+
+    ``assets`` finds an asset by its name and by its CAIP-19 id, ``calls`` a pinned call
+    by where it goes.
+    """
 
     sha256: str
     keys: Mapping[str, KeyPolicy]
     assets: Mapping[str, Asset]
+    calls: Mapping[Place, PinnedCall]
 
 
 class Request(NamedTuple):
@@ -217,7 +225,10 @@ def order(grant: Grant, request: Request) -> Reason | None:
 def price(grant: Grant, request: Request) -> Reason | None:
     """A buy costs at most, a sale brings at least what the grant names for it."""
     if grant.worst_price is None:
-        return None
+        if request.facts.receives is None:
+            return None
+        detail = "a swap brings what its price says, and none is bounded"
+        return _fail(Code.PRICE_NOT_ALLOWED, grant, "worst_price", detail)
     side, text = request.facts.side, request.facts.price
     worst = None if side is None else grant.worst_price.get(side)
     if worst is None or text is None:
@@ -254,6 +265,18 @@ def in_force(grant: Grant, request: Request) -> Reason | None:
     return None
 
 
+def lifetime(grant: Grant, request: Request) -> Reason | None:
+    """It is not good for longer than the grant lets signatures be."""
+    expires_at = request.facts.expires_at
+    if expires_at is None or grant.lifetime_ms is None:
+        return None
+    ahead_ms = expires_at * 1000 - request.now_ms
+    if ahead_ms <= grant.lifetime_ms:
+        return None
+    detail = f"expires in {ahead_ms} ms, not within {grant.lifetime_ms} ms"
+    return _fail(Code.EXPIRY_NOT_ALLOWED, grant, "lifetime", detail)
+
+
 def hours(grant: Grant, request: Request) -> Reason | None:
     """The grant is open now."""
     if grant.hours is None or any(item.contains(request.now_ms) for item in grant.hours):
@@ -287,6 +310,7 @@ RULES = (
     session,
     network,
     in_force,
+    lifetime,
     hours,
     approval,
 )

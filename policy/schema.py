@@ -22,9 +22,10 @@ from pydantic import (
     model_validator,
 )
 
-from policy import amounts, assets, fields, hours, networks
+from policy import abi, amounts, assets, fields, hours, networks
 from policy.algorithms import Algorithm
-from policy.model import Side
+from policy.contracts import VALUE
+from policy.model import Role, Side
 from policy.rules import Per
 
 VERSION = 1
@@ -65,7 +66,7 @@ Name = Annotated[str, _checked(fields.name)]
 Label = Annotated[str, _checked(fields.label)]
 San = Annotated[str, _checked(fields.san)]
 Address = Annotated[str, _checked(fields.address)]
-Contract = Annotated[str, _checked(fields.word)]
+TokenContract = Annotated[str, _checked(fields.word)]
 AssetName = Annotated[str, _checked(assets.check_name)]
 Amount = Annotated[str, _checked(amounts.check)]
 Span = Annotated[str, _checked(fields.span_ms)]
@@ -94,7 +95,63 @@ class Asset(Table):
     """
 
     decimals: Annotated[int, Field(ge=0, le=amounts.MAX_DECIMALS)]
-    contract: Contract | None = None
+    contract: TokenContract | None = None
+
+
+class Call(Table):
+    """``[contracts.….calls.…]``: a call that grants may allow as ``call.<contract>.<call>``.
+
+    Every parameter is named in one of the fields below.
+
+    Attributes:
+        signature: as Solidity declares it, with a name for each parameter, like
+            deposit(uint256 assets, address receiver); static types only.
+        amount: the parameter that says how much moves, or msg.value for the coins sent
+            along; without it the call moves nothing.
+        asset: what moves; the chain's own coin for msg.value.
+        asset_from: the parameter that says what moves, a token's contract.
+        destination: the parameter that says where it goes; the contract, without it.
+        role: payment (the default), or allowance for a right to spend later.
+        fixed: parameters that must have one value, each with it as a string.
+        free: parameters that may have any value.
+    """
+
+    signature: Annotated[str, _checked(abi.parse)]
+    amount: str | None = None
+    asset: AssetName | None = None
+    asset_from: str | None = None
+    destination: str | None = None
+    role: Annotated[Role, Field(strict=False)] = Role.PAYMENT
+    fixed: dict[str, str] = {}
+    free: Many[str] | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        given = [item for item in (self.asset, self.asset_from) if item is not None]
+        wanted = 0 if self.amount in {None, VALUE} else 1
+        if len(given) != wanted:
+            raise ValueError(
+                "give an asset or asset_from with an amount, and neither with msg.value or without"
+            )
+        if self.amount is None and self.destination is not None:
+            raise ValueError("a destination needs an amount: nothing goes there without one")
+        if self.role is Role.FEE:
+            raise ValueError("role is payment or allowance")
+        return self
+
+
+class Contract(Table):
+    """``[contracts.…]``: a contract whose calls are pinned.
+
+    Attributes:
+        address: with its ERC-55 checksum.
+        chain_id: its EIP-155 chain.
+        calls: the calls, by names of their own.
+    """
+
+    address: Annotated[str, _checked(fields.ethereum)]
+    chain_id: Positive
+    calls: Annotated[dict[Name, Call], Field(min_length=1)]
 
 
 class Hours(Table):
@@ -189,6 +246,8 @@ class Grant(Table):
         networks: where its callers are, as 10.1.0.0/16; anywhere, without it.
         not_before: when it begins, as 2027-01-01T00:00:00Z; at once, without it.
         expires: when it ends, the same way; never, without it.
+        lifetime: how far ahead a payload may expire, 1s to 366d; without it, 1h for
+            typed data of Ethereum and any time elsewhere.
         hours: when, one table or a list of them; always, without it.
         approval: who must agree to larger amounts; nobody, without it.
     """
@@ -209,6 +268,7 @@ class Grant(Table):
     networks: Many[Network] | None = None
     not_before: Instant | None = None
     expires: Instant | None = None
+    lifetime: Span | None = None
     hours: Openings | None = None
     approval: Approval | None = None
 
@@ -323,11 +383,13 @@ class Document(Table):
         schema_: the version of this shape, 1.
         assets: what is not a well-known coin, by name.
         addresses: named sets; each address with what people call it.
+        contracts: contracts whose calls are pinned, by name.
         keys: the keys, by name.
     """
 
     schema_: SchemaVersion
     assets: dict[AssetName, Asset] = {}
     addresses: dict[Name, Annotated[dict[Address, Label], Field(min_length=1)]] = {}
+    contracts: dict[Name, Contract] = {}
     groups: dict[Name, Group] = {}
     keys: dict[Name, Key]

@@ -4,6 +4,7 @@ The words come from the decoded facts alone, never from anything that a caller s
 Amounts are in whole units where the policy knows the asset, else in base units.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
@@ -17,9 +18,15 @@ Assets = Mapping[str, Asset]
 def lines(facts: Facts, assets: Assets) -> Iterator[str]:
     """Say what facts mean, the most important first; each line stands for itself."""
     yield _head(facts)
-    if facts.side is not None:
+    if facts.side is not None and facts.symbol is not None:
         yield f"{facts.side}s {facts.quantity} of {facts.symbol} at {facts.price}"
     yield from (transfer(item, assets) for item in facts.transfers)
+    if facts.receives is not None:
+        yield f"brings at least {quantity(facts.receives, assets)}"
+    if facts.call is not None:
+        yield f"calls {facts.call.contract} with 0x{facts.call.data}"
+    if facts.text is not None:
+        yield f"says {json.dumps(facts.text)}"
     if facts.source is not None:
         yield f"takes the funds of {facts.source}"
     if facts.session:

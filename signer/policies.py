@@ -154,7 +154,7 @@ class Policies:
     def _compare(self, kind: Kind, old: str | None, new: str) -> tuple[Change, ...]:
         if kind is Kind.ROOT:
             return compare_roots(None if old is None else root.load(old), root.load(new))
-        compiled = Policy("", {}, {}) if old is None else self._lifecycle.compile(old)
+        compiled = Policy("", {}, {}, {}) if old is None else self._lifecycle.compile(old)
         return compare(compiled, self._lifecycle.compile(new))
 
 

@@ -8,11 +8,13 @@ proven to be tighter is called looser; most loosenings come with a witness.
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from itertools import chain
 
 from policy.compare import witness
 from policy.compare.change import Change, Direction, Witness, listed
 from policy.compare.grants import grants
 from policy.compare.limits import limits
+from policy.compare.meanings import meanings
 from policy.rules import KeyPolicy, Policy
 
 __all__ = ["Change", "Direction", "Witness", "compare", "is_looser"]
@@ -24,7 +26,7 @@ def compare(old: Policy, new: Policy) -> tuple[Change, ...]:
     What several keys share, the limits of a group, is told once.
     """
     changes: dict[tuple[str, str], Change] = {}
-    for change in _witnessed(old, new):
+    for change in chain(meanings(old, new), _witnessed(old, new)):
         changes.setdefault((change.path, change.description), change)
     return tuple(changes.values())
 

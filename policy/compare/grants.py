@@ -61,6 +61,7 @@ def between(old: Grant, new: Grant, movable: AbstractSet[str]) -> Iterator[Chang
     yield from _prices(f"{at}.worst_price", old.worst_price, new.worst_price)
     yield from _networks(f"{at}.networks", old.networks, new.networks)
     yield from in_force(at, old, new)
+    yield from _lifetimes(f"{at}.lifetime", old.lifetime_ms, new.lifetime_ms)
     yield from opening(f"{at}.hours", old.hours, new.hours)
     yield from _approval(f"{at}.approval", old.approval, new.approval, movable)
 
@@ -144,6 +145,16 @@ def _outside(these: Sequence[Network] | None, those: Sequence[Network] | None) -
         return "anywhere"
     alone = (item for item in these if not any(within(item, other) for other in those))
     return ", ".join(sorted(map(str, alone)))
+
+
+def _lifetimes(at: str, old: int | None, new: int | None) -> Iterator[Change]:
+    """Compare how far ahead payloads may expire; None is any time."""
+    if old == new:
+        return
+    before, after = ("any time" if item is None else f"{item} ms" for item in (old, new))
+    longer = new is None or (old is not None and new > old)
+    direction = Direction.LOOSER if longer else Direction.TIGHTER
+    yield Change(at, direction, f"changes from {before} to {after}")
 
 
 def _approval(

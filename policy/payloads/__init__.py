@@ -61,6 +61,8 @@ FORMATS = registry(
         cosmos.FORMAT,
         deribit.FORMAT,
         ethereum.FORMAT,
+        ethereum.message.FORMAT,
+        ethereum.typed_data.FORMAT,
         hyperliquid.action.FORMAT,
         hyperliquid.transfer.FORMAT,
         intent.FORMAT,

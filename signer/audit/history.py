@@ -127,7 +127,14 @@ def facts(stored: record.Facts) -> model.Facts:
         session=stored.session,
         algorithm=_optional(Algorithm, stored.algorithm),
         key_version=stored.key_version,
+        call=_call(stored.call) if stored.call else None,
+        receives=_transfer(stored.receives) if stored.receives else None,
+        text=stored.text,
     )
+
+
+def _call(stored: record.Call) -> model.ContractCall:
+    return model.ContractCall(stored.contract, _integer(stored.value), stored.data)
 
 
 def _transfer(stored: record.Transfer) -> model.Transfer:

@@ -58,8 +58,16 @@ class Transfer(Struct, frozen=True, omit_defaults=True):
     decimals: int | None = None
 
 
+class Call(Struct, frozen=True, omit_defaults=True):
+    """A contract's call: coins sent along in base units, calldata in hexadecimal."""
+
+    contract: str
+    value: str
+    data: str
+
+
 class Facts(Struct, frozen=True, omit_defaults=True):
-    """What the payload does.
+    """What the payload does, in the policy's terms.
 
     ``expires_at`` is in seconds and ``timestamp`` in milliseconds since the epoch;
     ``quantity`` and ``price`` are as the payload has them.
@@ -81,6 +89,9 @@ class Facts(Struct, frozen=True, omit_defaults=True):
     session: bool = False
     algorithm: str | None = None
     key_version: str | None = None
+    call: Call | None = None
+    receives: Transfer | None = None
+    text: str | None = None
 
 
 class Policy(Struct, frozen=True):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from policy import assets, words
+from policy import assets, reading, words
 from policy.model import Decoded, Format
 from policy.reasons import PayloadError, Reason
 from signer.cli.policy_file import content, loaded
@@ -41,14 +41,20 @@ def decode_payload(
         str | None, typer.Option("--format", help="Its format; without it, each is tried.")
     ] = None,
     policy: Annotated[
-        Path | None, typer.Option(help="A policy, whose assets give amounts their decimals.")
+        Path | None,
+        typer.Option(
+            help="A policy, whose assets give amounts their decimals, and whose calls are read."
+        ),
     ] = None,
 ) -> None:
     """Say what a payload does, as the signer decodes it; the exit code is 3 if it is refused."""
     raw = sys.stdin.buffer.read() if file == STDIN else content(file)
-    known = {asset.ref: asset for asset in assets.WELL_KNOWN}
     tag, decoded = _tried(raw) if payload_format is None else _read(payload_format, raw)
-    lines = words.lines(decoded.facts, loaded(policy).assets if policy else known)
+    facts, known = decoded.facts, {asset.ref: asset for asset in assets.WELL_KNOWN}
+    if policy is not None:
+        found = loaded(policy)
+        (facts, _), known = reading.read(found, facts), dict(found.assets)
+    lines = words.lines(facts, known)
     typer.echo(f"{tag}\n" + "\n".join(f"  {line}" for line in (*lines, _signed(decoded))))
 
 
@@ -83,6 +89,8 @@ def _tried(raw: bytes) -> tuple[str, Decoded]:
             found.append((tag, decode(tag, raw)))
         except PayloadError:
             continue
+    # Most payloads are text: they are a text for people only if they are nothing else.
+    found = [item for item in found if item[1].facts.text is None] or found
     if len(found) == 1:
         return found[0]
     if found:

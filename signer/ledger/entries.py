@@ -3,7 +3,8 @@
 from hashlib import sha256
 from typing import Any
 
-from policy.model import Decision, Decoded, Facts, LimitState
+from policy import reading
+from policy.model import ContractCall, Decision, Decoded, Facts, LimitState, Transfer
 from policy.reasons import PayloadError
 from signer.audit import record
 from signer.ledger.holds import Hold
@@ -40,7 +41,10 @@ def judged(tx: Transaction, request: SignRequest, decision: Decision) -> dict[st
         if key is not None and request.version is None:
             members["key_version"] = key_version(key.name, key.version)
     if not isinstance(request.decoded, PayloadError):
-        members["facts"] = recorded(request.decoded.facts)
+        facts = request.decoded.facts
+        if tx.policy is not None:
+            facts, _ = reading.read(tx.policy.policy, facts)
+        members["facts"] = recorded(facts)
         members["message_sha256"] = _message_hash(request.decoded)
     return members
 
@@ -79,12 +83,7 @@ def recorded(facts: Facts) -> record.Facts:
     """Return facts as records hold them; ``signer.audit.history.facts`` is the inverse."""
     return record.Facts(
         action=facts.action,
-        transfers=tuple(
-            record.Transfer(
-                item.asset, str(item.amount), item.role.value, item.destination, item.decimals
-            )
-            for item in facts.transfers
-        ),
+        transfers=tuple(map(_transfer, facts.transfers)),
         chain_id=_text(facts.chain_id),
         source=facts.source,
         expires_at=_text(facts.expires_at),
@@ -99,7 +98,20 @@ def recorded(facts: Facts) -> record.Facts:
         session=facts.session,
         algorithm=facts.algorithm.value if facts.algorithm else None,
         key_version=facts.key_version,
+        call=_call(facts.call),
+        receives=_transfer(facts.receives) if facts.receives else None,
+        text=facts.text,
     )
+
+
+def _transfer(item: Transfer) -> record.Transfer:
+    return record.Transfer(
+        item.asset, str(item.amount), item.role.value, item.destination, item.decimals
+    )
+
+
+def _call(call: ContractCall | None) -> record.Call | None:
+    return None if call is None else record.Call(call.contract, str(call.value), call.data)
 
 
 def _limit(key: str, state: LimitState) -> record.Limit:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from policy import engine, explain, freezes, networks, rates
+from policy import engine, explain, freezes, networks, rates, reading
 from policy.explain import Explanation
 from policy.model import Ask, Decision, Decoded, Usage
 from policy.reasons import Code, PayloadError, Reason
@@ -87,7 +87,8 @@ def _read(tx: Transaction, request: SignRequest) -> _Read | Reason:
     if isinstance(request.decoded, PayloadError):
         return request.decoded.reason
     address = networks.host(request.caller.address)
-    ask = Ask(key.name, request.format, caller, request.decoded.facts, address)
+    facts, _ = reading.read(policy, request.decoded.facts)
+    ask = Ask(key.name, request.format, caller, facts, address)
     return _Read(policy, Permit(key, request.decoded), ask)
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 
-from policy.payloads import bitcoin, ethereum, intent_cose, intent_jws, tron
+from policy.payloads import bitcoin, decode, ethereum, intent_cose, intent_jws, tron
 from signer.errors import InvalidRequestError
 from signer.hsm import PublicKey
 from signer.v1 import signing_service_pb2 as pb
@@ -20,6 +20,18 @@ def _ethereum_transaction(
     raw = ethereum.assemble(payload, response.signature, y_parity)
     response.ethereum.raw_transaction = raw
     response.ethereum.transaction_hash = ethereum.transaction_hash(raw)
+
+
+def _ethereum_message(tag: str) -> Add:
+    """Return what is added to typed data and to texts: a signature as contracts take it."""
+
+    def add(response: pb.SignPayloadResponse, payload: bytes, public_key: PublicKey) -> None:
+        digest = ethereum.signing_hash(decode(tag, payload).message)
+        y_parity = _set_scalars(response, digest, public_key)
+        v = bytes((ethereum.RECOVERY_OFFSET + y_parity,))
+        response.ethereum.recoverable_signature = response.signature + v
+
+    return add
 
 
 def _set_scalars(response: pb.SignPayloadResponse, digest: bytes, public_key: PublicKey) -> int:
@@ -61,6 +73,8 @@ def _cose(response: pb.SignPayloadResponse, payload: bytes, _key: PublicKey) -> 
 ARTIFACTS: Mapping[str, Add] = {
     bitcoin.TAG: _bitcoin,
     ethereum.TAG: _ethereum_transaction,
+    ethereum.message.TAG: _ethereum_message(ethereum.message.TAG),
+    ethereum.typed_data.TAG: _ethereum_message(ethereum.typed_data.TAG),
     intent_cose.TAG: _cose,
     intent_jws.TAG: _jws,
     tron.TAG: _tron,

@@ -6,7 +6,7 @@ from hashlib import sha256
 import pytest
 
 from policy.algorithms import Algorithm
-from policy.model import Decision, Decoded, Facts, Role, Side, Transfer
+from policy.model import ContractCall, Decision, Decoded, Facts, Role, Side, Transfer
 from policy.reasons import Code, PayloadError
 from signer.approval import ApprovalInvalidError
 from signer.ledger import Ledger
@@ -97,14 +97,34 @@ def test_every_fact_is_recorded(ledger: Ledger) -> None:
         session=True,
         algorithm=Algorithm.ED25519,
         key_version="keys/pay/versions/1",
+        receives=replace(transfer, asset="of no policy"),
+        text="Hi",
     )
     one(ledger, replace(pay(), decoded=Decoded(facts, b"message")))
     record = last(ledger)["facts"]
-    assert set(record) == {field.name for field in fields(Facts)}
+    assert set(record) == {field.name for field in fields(Facts)} - {"call"}
     assert set(record["transfers"][0]) == {field.name for field in fields(Transfer)}
-    plain = asdict(facts) | {"transfers": [asdict(transfer) | {"amount": "100"}]}
+    moved = asdict(transfer) | {"amount": "100"}
+    plain = asdict(facts) | {
+        "transfers": [moved],
+        "receives": moved | {"asset": "of no policy"},
+    }
+    del plain["call"]
     numbers = {"chain_id": "1", "expires_at": str(2**70), "timestamp": str(2**60)}
     assert record == plain | numbers
+
+
+def test_a_call_that_the_policy_does_not_read_is_recorded(ledger: Ledger) -> None:
+    """The log has the call itself, and says that nothing else is known of it."""
+    call = ContractCall("0x1111111111111111111111111111111111111111", 5, "d0e30db0")
+    facts = Facts("contract.call", (), chain_id=1, call=call)
+    verdict = one(ledger, replace(pay(), decoded=Decoded(facts, b"message")))
+    assert code(verdict) == "CALL_NOT_PINNED"
+    assert last(ledger)["facts"] == {
+        "action": "contract.call",
+        "chain_id": "1",
+        "call": {"contract": call.contract, "value": "5", "data": "d0e30db0"},
+    }
 
 
 def test_a_refusal_names_every_rule(ledger: Ledger) -> None:

@@ -11,7 +11,7 @@ from policy import model
 from policy.algorithms import Algorithm
 from policy.amounts import MAX_AMOUNT
 from policy.freezes import Freeze
-from policy.model import Ask, Decoded, Facts, Role, Side, Transfer
+from policy.model import Ask, ContractCall, Decoded, Facts, Role, Side, Transfer
 from policy.reasons import Code
 from policy.replay import Asked, Frozen, Kind, Settled
 from signer.audit import record
@@ -60,6 +60,9 @@ _FACTS: dict[str, st.SearchStrategy[Any]] = {
     "session": st.booleans(),
     "algorithm": st.none() | st.sampled_from(Algorithm),
     "key_version": _maybe,
+    "call": st.none() | st.builds(ContractCall, _texts, st.integers(0, MAX_AMOUNT), _texts),
+    "receives": st.none() | _transfers,
+    "text": _maybe,
 }
 
 

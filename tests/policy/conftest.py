@@ -101,6 +101,9 @@ def formats() -> dict[str, Format]:
         _decode,
         frozenset(_ETHEREUM),
         frozenset({Algorithm.ECDSA_SECP256K1}),
+        on_chain=True,
+        pays_gas=True,
+        calls=True,
     )
     return {form.tag: form for form in (intent, ethereum)}
 

@@ -67,7 +67,7 @@ def test_a_refusal_is_explained() -> None:
 
 def test_what_nobody_reads_is_refused() -> None:
     """Rubbish is no payload; naming a format says why."""
-    result = CliRunner().invoke(app, ["decode", "-"], input=b"rubbish")
+    result = CliRunner().invoke(app, ["decode", "-"], input=b"\xff\xfe")
     assert result.exit_code == 3
     assert "no format reads it" in result.stderr
 

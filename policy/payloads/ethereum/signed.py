@@ -5,6 +5,7 @@ from policy.payloads.ethereum import rlp
 
 SCALAR = 32
 EIP_155_OFFSET = 35
+RECOVERY_OFFSET = 27  # Yellow Paper, appendix F
 
 
 def signing_hash(payload: bytes) -> bytes:

@@ -12,13 +12,21 @@ from typing import Any
 import msgspec
 
 from policy.keccak import keccak256
+from policy.payloads.ethereum import eip712
+from policy.payloads.ethereum.eip712 import Struct
 
-_DOMAIN_TYPE = keccak256(
-    b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-)
-_AGENT = keccak256(b"Agent(string source,bytes32 connectionId)")
-_AGENT_DOMAIN = (b"Exchange", 1337)
-_TRANSFER_DOMAIN = b"HyperliquidSignTransaction"
+_DOMAIN = eip712.domain_type("string name,string version,uint256 chainId,address verifyingContract")
+_AGENT = Struct("Agent", "string source,bytes32 connectionId")
+_AGENT_DOMAIN = ("Exchange", 1337)
+_TRANSFER_DOMAIN = "HyperliquidSignTransaction"
+_TEXTS = ("hyperliquidChain", "destination", "amount")
+_TRANSFERS = {
+    kind: Struct(
+        f"HyperliquidTransaction:{kind}",
+        "string hyperliquidChain,string destination,string amount,uint64 time",
+    )
+    for kind in ("UsdSend", "Withdraw")
+}
 
 
 def action_hash(
@@ -40,9 +48,9 @@ def action_hash(
 
 
 def message(connection_id: bytes, source: str) -> bytes:
-    """Return what is hashed and signed of an action, 66 bytes (EIP-712, "Specification")."""
-    agent = keccak256(_AGENT + keccak256(source.encode("ascii")) + connection_id)
-    return b"\x19\x01" + _domain(*_AGENT_DOMAIN) + agent
+    """Return what is hashed and signed of an action, 66 bytes."""
+    _, agent = _AGENT.read({"source": source, "connectionId": "0x" + connection_id.hex()}, "$")
+    return eip712.message(_domain(*_AGENT_DOMAIN), agent)
 
 
 def transfer(kind: str, chain_id: int, texts: Sequence[str], time: int) -> bytes:
@@ -54,15 +62,13 @@ def transfer(kind: str, chain_id: int, texts: Sequence[str], time: int) -> bytes
         texts: network, destination and amount as the action has them.
         time: milliseconds since the epoch.
     """
-    primary = f"HyperliquidTransaction:{kind}"
-    members = "string hyperliquidChain,string destination,string amount,uint64 time"
-    hashes = b"".join(keccak256(text.encode("ascii")) for text in texts)
-    type_hash = keccak256(f"{primary}({members})".encode("ascii"))
-    struct = keccak256(type_hash + hashes + time.to_bytes(32))
-    return b"\x19\x01" + _domain(_TRANSFER_DOMAIN, chain_id) + struct
+    members = dict(zip(_TEXTS, texts, strict=True)) | {"time": str(time)}
+    _, struct = _TRANSFERS[kind].read(members, "$")
+    return eip712.message(_domain(_TRANSFER_DOMAIN, chain_id), struct)
 
 
 @cache
-def _domain(name: bytes, chain_id: int) -> bytes:
-    parts = (_DOMAIN_TYPE, keccak256(name), keccak256(b"1"), chain_id.to_bytes(32), bytes(32))
-    return keccak256(b"".join(parts))
+def _domain(name: str, chain_id: int) -> bytes:
+    contract = "0x" + "0" * 40
+    members = {"name": name, "version": "1", "chainId": chain_id, "verifyingContract": contract}
+    return _DOMAIN.read(members, "$.domain")[1]

@@ -13,6 +13,7 @@ from policy.model import Facts
 from policy.payloads import decode
 from policy.payloads.ethereum import rlp
 from policy.reasons import PayloadError, Reason
+from tests.policy.payloads import typed_examples
 
 # How many generated payloads are shown to another implementation: 10,000 in the long campaign.
 ORACLE_EXAMPLES = int(os.environ.get("SIGNGATE_FUZZ_EXAMPLES", "100"))
@@ -44,6 +45,8 @@ _DYNAMIC_FEE = (
     *("chain_id", "nonce", "priority_fee", "max_fee", "gas_limit"),
     *("to", "value", "data", "access_list"),
 )
+_BLOB = (*_DYNAMIC_FEE, "blob_fee", "blob_hashes")
+_SET_CODE = (*_DYNAMIC_FEE, "authorizations")
 _FIELDS: dict[str, int | rlp.Item] = {
     "chain_id": 1,
     "nonce": 7,
@@ -57,6 +60,9 @@ _FIELDS: dict[str, int | rlp.Item] = {
     "access_list": [],
     "r": b"",
     "s": b"",
+    "blob_fee": 2 * GWEI,
+    "blob_hashes": [b"\1" + b"\x0b" * 31, b"\1" + b"\x0c" * 31],
+    "authorizations": [[b"\1", USDC, b"\5", b"\1", b"\x28" * 32, b"\x67" * 32]],
 }
 
 
@@ -125,8 +131,30 @@ def dynamic_fee(**changes: int | rlp.Item) -> bytes:
     return b"\x02" + rlp.encode(items(_DYNAMIC_FEE, changes))
 
 
-BUILDERS = {"legacy": legacy, "access list": access_list, "dynamic fee": dynamic_fee}
-LAYOUTS = {"legacy": _LEGACY, "access list": _ACCESS_LIST, "dynamic fee": _DYNAMIC_FEE}
+def blob(**changes: int | rlp.Item) -> bytes:
+    """Return an unsigned transaction of EIP-4844 with some fields changed."""
+    return b"\x03" + rlp.encode(items(_BLOB, changes))
+
+
+def set_code(**changes: int | rlp.Item) -> bytes:
+    """Return an unsigned transaction of EIP-7702 with some fields changed."""
+    return b"\x04" + rlp.encode(items(_SET_CODE, changes))
+
+
+BUILDERS = {
+    "legacy": legacy,
+    "access list": access_list,
+    "dynamic fee": dynamic_fee,
+    "blob": blob,
+    "set code": set_code,
+}
+LAYOUTS = {
+    "legacy": _LEGACY,
+    "access list": _ACCESS_LIST,
+    "dynamic fee": _DYNAMIC_FEE,
+    "blob": _BLOB,
+    "set code": _SET_CODE,
+}
 
 
 def items(names: tuple[str, ...], changes: Mapping[str, int | rlp.Item]) -> list[rlp.Item]:
@@ -164,5 +192,9 @@ VALID: Mapping[str, tuple[bytes, ...]] = {
         token(call(TRANSFER, OMNIBUS, 10**6)),
         token(call(APPROVE, OMNIBUS, 10**6)),
         token(call(TRANSFER_FROM, USDC, OMNIBUS, 10**6)),
+        blob(),
+        set_code(),
     ),
+    "ethereum.message": (b"Sign in to the desk.\nNonce: 7", "Grüße".encode()),
+    "ethereum.typed-data": typed_examples.VALID,
 }

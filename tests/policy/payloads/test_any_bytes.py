@@ -67,7 +67,7 @@ _scalars = st.integers(0, 2**70).map(rlp.scalar) | st.binary(max_size=40) | st.j
 _items = _scalars | st.lists(_scalars | st.lists(_scalars, max_size=3), max_size=3)
 _rlp = st.builds(
     lambda kind, items: kind + rlp.encode(items),
-    st.sampled_from([b"", b"\1", b"\2", b"\3"]),
+    st.sampled_from([b"", b"\1", b"\2", b"\3", b"\4"]),
     st.lists(_items, min_size=6, max_size=12),
 )
 _json = st.dictionaries(

@@ -8,16 +8,13 @@ from hypothesis import strategies as st
 
 from policy.model import Role
 from policy.payloads import decode, ethereum
-from policy.payloads.ethereum import address
+from policy.payloads.ethereum import address, rlp
 from tests.policy.payloads.examples import (
     APPROVE,
     BUILDERS,
     TRANSFER,
     TRANSFER_FROM,
-    access_list,
     call,
-    dynamic_fee,
-    legacy,
     oracle,
 )
 
@@ -41,9 +38,20 @@ _calls = st.one_of(
     st.builds(call, st.sampled_from([TRANSFER, APPROVE]), _addresses, _amounts),
     st.builds(call, st.just(TRANSFER_FROM), _addresses, _addresses, _amounts),
 )
-_moves = st.one_of(
-    st.fixed_dictionaries({"value": _amounts, "data": st.just(b"")}),
-    st.fixed_dictionaries({"value": st.just(0), "data": _calls}),
+_coins = st.fixed_dictionaries({"value": _amounts, "data": st.just(b"")})
+_moves = st.one_of(_coins, st.fixed_dictionaries({"value": st.just(0), "data": _calls}))
+_hashes = st.binary(min_size=31, max_size=31).map(lambda tail: b"\1" + tail)
+# An authorisation's contract, nonce and signature; its chain is that of the transaction.
+_authorizations = st.lists(
+    st.tuples(
+        _addresses,
+        st.integers(0, 2**64 - 2),
+        st.integers(0, 1),
+        st.integers(1, 2**255),
+        st.integers(1, 2**254),
+    ),
+    min_size=1,
+    max_size=3,
 )
 Fields = dict[str, Any]
 
@@ -63,9 +71,29 @@ _FIELDS = {
         st.fixed_dictionaries({**_common, "access_list": _entries}),
         _fees,
     ),
+    "blob": st.builds(
+        lambda fields, fees: {**fields, **fees},
+        st.fixed_dictionaries(
+            {
+                **_common,
+                "access_list": _entries,
+                "blob_fee": st.integers(0, 2**64),
+                "blob_hashes": st.lists(_hashes, min_size=1, max_size=6),
+            }
+        ),
+        _fees,
+    ),
+    "set code": st.builds(
+        lambda fields, fees: {**fields, **fees},
+        st.fixed_dictionaries(
+            {**_common, "access_list": _entries, "authorizations": _authorizations}
+        ),
+        _fees,
+    ),
 }
+_ALONE = {"blob", "set code"}  # no call stands beside these
 _transactions = st.sampled_from(sorted(_FIELDS)).flatmap(
-    lambda kind: st.tuples(st.just(kind), _FIELDS[kind], _moves)
+    lambda kind: st.tuples(st.just(kind), _FIELDS[kind], _coins if kind in _ALONE else _moves)
 )
 _NAMES = {
     "chain_id": "chainId",
@@ -75,13 +103,31 @@ _NAMES = {
     "priority_fee": "maxPriorityFeePerGas",
     "max_fee": "maxFeePerGas",
     "value": "value",
+    "blob_fee": "maxFeePerBlobGas",
 }
 
 
 def _payload(kind: str, fields: Fields) -> bytes:
     entries = [[account, keys] for account, keys in fields.get("access_list", [])]
     written = fields | {"access_list": entries} if "access_list" in fields else fields
+    if "authorizations" in fields:
+        chain = rlp.scalar(fields["chain_id"])
+        written = written | {
+            "authorizations": [
+                [chain, contract, *map(rlp.scalar, scalars)]
+                for contract, *scalars in fields["authorizations"]
+            ]
+        }
     return BUILDERS[kind](**written)
+
+
+def _authorized(fields: Fields) -> list[Fields]:
+    names = ("nonce", "yParity", "r", "s")
+    return [
+        {"chainId": fields["chain_id"], "address": address.text(contract)}
+        | dict(zip(names, scalars, strict=True))
+        for contract, *scalars in fields["authorizations"]
+    ]
 
 
 def _json_rpc(fields: Fields) -> Fields:
@@ -94,6 +140,12 @@ def _json_rpc(fields: Fields) -> Fields:
             for account, keys in fields["access_list"]
         ]
         named["type"] = 2 if "max_fee" in fields else 1
+    if "blob_hashes" in fields:
+        named["type"] = 3
+        named["blobVersionedHashes"] = ["0x" + item.hex() for item in fields["blob_hashes"]]
+    if "authorizations" in fields:
+        named["type"] = 4
+        named["authorizationList"] = _authorized(fields)
     return named
 
 
@@ -133,7 +185,11 @@ def test_the_facts_are_the_oracles_fields(transaction: tuple[str, Fields, Fields
     fees = [moved.amount for moved in facts.transfers if moved.role is Role.FEE]
     paid = facts.transfers[0]
     assert (facts.chain_id, facts.nonce) == (fields["chain_id"], str(fields["nonce"]))
-    assert fees == ([fields["gas_limit"] * price] if price else [])
+    blobs = 2**17 * fields.get("blob_fee", 0) * len(fields.get("blob_hashes", ()))
+    assert sum(fees) == fields["gas_limit"] * price + blobs
+    delegates = [address.text(contract) for contract, *_ in fields.get("authorizations", ())]
+    allowed = [moved.destination for moved in facts.transfers if moved.role is Role.ALLOWANCE]
+    assert not delegates or allowed == delegates
     if move["data"]:
         asset = f"eip155:{facts.chain_id}/erc20:{address.text(fields['to'])}"
         words = move["data"][4:]
@@ -145,7 +201,8 @@ def test_the_facts_are_the_oracles_fields(transaction: tuple[str, Fields, Fields
         assert paid.destination == address.text(fields["to"])
 
 
-def test_the_builders_are_of_three_types() -> None:
-    """The oracle is asked about every type that is decoded."""
-    assert [build()[0] for build in (access_list, dynamic_fee)] == [1, 2]
-    assert legacy()[0] >= 0xC0
+def test_the_oracle_is_asked_about_every_type() -> None:
+    """The builders make the types 0 to 4, and each has a strategy."""
+    firsts = [BUILDERS[kind]()[0] for kind in _FIELDS]
+    assert [first for first in firsts if first < rlp.LIST] == [1, 2, 3, 4]
+    assert _FIELDS.keys() == BUILDERS.keys()

@@ -4,14 +4,21 @@ from collections.abc import Mapping
 
 import pytest
 
+from policy.document import load
+from policy.engine import Unused, decide
+from policy.model import CONTRACT_CALL, Ask, ContractCall, Role
+from policy.payloads import FORMATS
 from policy.reasons import Code
 from tests.policy.payloads.examples import (
     APPROVE,
     OMNIBUS,
+    OMNIBUS_TEXT,
     TRANSFER,
     TRANSFER_FROM,
     USDC,
+    USDC_TEXT,
     call,
+    facts,
     refusal,
     token,
 )
@@ -54,6 +61,44 @@ CALLS: Mapping[str, tuple[bytes, Code]] = {
     "approve: one word": (call(APPROVE, OMNIBUS), MALFORMED),
     "approve: three words": (call(APPROVE, OMNIBUS, 0, 1), MALFORMED),
 }
+
+# A policy that allows whatever it can name to be done with USDC.
+CALLER = "wallet.firm.example"
+_ACTIONS = ("native.transfer", "erc20.transfer", "erc20.transferFrom", "erc20.approve")
+GENEROUS = load(
+    f"""
+schema = 1
+[assets."USDC@eip155:1"]
+contract = "{USDC_TEXT}"
+decimals = 6
+[keys.k]
+algorithm = "ecdsa-secp256k1"
+payloads = ["{TAG}"]
+"""
+    + "".join(
+        f"""
+[[keys.k.grants]]
+id = "g{index}"
+callers = ["{CALLER}"]
+action = "{action}"
+chain_ids = [1]
+assets = ["USDC@eip155:1", "ETH@eip155:1"]
+destinations = ["{OMNIBUS_TEXT}", "{USDC_TEXT}"]
+sources = ["{USDC_TEXT}"]
+"""
+        for index, action in enumerate(_ACTIONS)
+    )
+    + "".join(
+        f"""
+[[keys.k.limits]]
+asset = "{asset}"
+per_request = "1000000000"
+windows = [{{ span = "1h", total = "1000000000" }}]
+"""
+        for asset in ("USDC@eip155:1", "ETH@eip155:1")
+    ),
+    FORMATS,
+)
 
 # What would move value in a way that these decoders do not read.
 SELECTORS = {
@@ -101,11 +146,32 @@ def test_calldata_has_one_reading_or_none(name: str) -> None:
 
 @pytest.mark.parametrize("name", SELECTORS)
 @pytest.mark.parametrize("words", [0, 2, 3, 9])
-def test_other_methods_are_refused(name: str, words: int) -> None:
-    """A method that is not one of the three is refused, whatever its arguments look like."""
+def test_other_methods_are_left_to_the_policy(name: str, words: int) -> None:
+    """A method that is not one of the three moves nothing that is known, and so is denied."""
     arguments: tuple[int | bytes, ...] = (OMNIBUS, 10**6, USDC, 0, 64, 1, 2, 3, 4)
     data = call(SELECTORS[name], *arguments[:words])
-    assert refusal(TAG, token(data)).code is UNSUPPORTED
+    found = facts(TAG, token(data, value=3))
+    assert found.call == ContractCall(USDC_TEXT, 3, data.hex())
+    assert found.action == CONTRACT_CALL
+    assert [moved.role for moved in found.transfers] == [Role.FEE]
+    ask = Ask("k", TAG, CALLER, found)
+    reasons = decide(GENEROUS, ask, Unused(), now_ms=0).reasons
+    assert reasons[0].code is Code.CALL_NOT_PINNED
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        bytes.fromhex("ac9650d8") + bytes(31),
+        bytes.fromhex("ac9650d8") + bytes(33),
+        bytes.fromhex("ac9650d8") + bytes(17 * 32),
+        b"\xac\x96\x50",
+    ],
+)
+def test_what_is_no_call_of_static_arguments_is_refused(data: bytes) -> None:
+    """A part of a word, too many words and a part of a selector have no reading at all."""
+    reason = refusal(TAG, token(data))
+    assert (reason.code, reason.rule) == (UNSUPPORTED, "transaction.data")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +193,8 @@ def test_a_call_wrapped_in_another_is_refused() -> None:
     """A transfer inside a Safe's execTransaction is not read, so it is not signed."""
     inner = PAID.ljust(96, b"\0")
     data = call("6a761202", USDC, 0, 320, 0, 0, 0, 0, 0, 0, 448, len(PAID)) + inner + bytes(32)
-    assert refusal(TAG, token(data)).code is UNSUPPORTED
+    ask = Ask("k", TAG, CALLER, facts(TAG, token(data)))
+    assert decide(GENEROUS, ask, Unused(), now_ms=0).reasons[0].code is Code.CALL_NOT_PINNED
 
 
 def test_every_upper_byte_of_an_address_counts() -> None:

@@ -117,6 +117,69 @@ FIELDS: Mapping[str, tuple[Mapping[str, int | rlp.Item], Code, str]] = {
         "access_list",
     ),
 }
+_HASH = b"\1" + b"\x0b" * 31
+_BLOBS = "blob_versioned_hashes"
+_RIGHT: list[rlp.Item] = [b"\1", USDC, b"\5", b"\1", b"\x28" * 32, b"\x67" * 32]
+
+
+def _authorized(index: int, value: rlp.Item) -> Mapping[str, rlp.Item]:
+    """Return an authorisation list whose second has another item."""
+    changed = [*_RIGHT]
+    changed[index] = value
+    return {"authorizations": [[*_RIGHT], changed]}
+
+
+_SECOND = "authorization_list[1]"
+FIELDS = {
+    **FIELDS,
+    "blobs: bytes": ({"blob_hashes": b""}, MALFORMED, _BLOBS),
+    "blobs: none": ({"blob_hashes": []}, MALFORMED, _BLOBS),
+    "blobs: seven": ({"blob_hashes": [_HASH] * 7}, MALFORMED, _BLOBS),
+    "blobs: another version": ({"blob_hashes": [b"\2" * 32]}, MALFORMED, _BLOBS),
+    "blobs: 31 bytes": ({"blob_hashes": [_HASH[1:]]}, MALFORMED, _BLOBS),
+    "blobs: 33 bytes": ({"blob_hashes": [_HASH + b"\1"]}, MALFORMED, _BLOBS),
+    "blobs: a list of 32": ({"blob_hashes": [[b"\1"] * 32]}, MALFORMED, _BLOBS),
+    "blobs: the second": ({"blob_hashes": [_HASH, b"\1"]}, MALFORMED, _BLOBS),
+    "blob fee: a leading zero": ({"blob_fee": b"\0\1"}, NOT_CANONICAL, "max_fee_per_blob_gas"),
+    "blob fee: 257 bits": ({"blob_fee": 2**256}, MALFORMED, "max_fee_per_blob_gas"),
+    "blob fee: a list": ({"blob_fee": []}, MALFORMED, "max_fee_per_blob_gas"),
+    "blob fee: no balance could pay": ({"blob_fee": 2**240}, MALFORMED, "gas_limit"),
+    "blob: a call": ({"data": b"\1\2\3\4", "blob_fee": 1}, UNSUPPORTED, "data"),
+    "set code: a call": (
+        {"data": b"\1\2\3\4", "authorizations": [_RIGHT]},
+        UNSUPPORTED,
+        "data",
+    ),
+    "authorisations: bytes": ({"authorizations": b""}, MALFORMED, "authorization_list"),
+    "authorisations: none": ({"authorizations": []}, MALFORMED, "authorization_list"),
+    "authorisations: 17": ({"authorizations": [_RIGHT] * 17}, MALFORMED, "authorization_list"),
+    "authorisation: bytes": ({"authorizations": [_RIGHT, USDC]}, MALFORMED, _SECOND),
+    "authorisation: unsigned": ({"authorizations": [_RIGHT, _RIGHT[:3]]}, MALFORMED, _SECOND),
+    "authorisation: an item more": (
+        {"authorizations": [_RIGHT, [*_RIGHT, b""]]},
+        MALFORMED,
+        _SECOND,
+    ),
+    "authorisation: any chain": (_authorized(0, b""), UNSUPPORTED, f"{_SECOND}.chain_id"),
+    "authorisation: another chain": (_authorized(0, b"\2"), UNSUPPORTED, f"{_SECOND}.chain_id"),
+    "authorisation: a zero chain": (_authorized(0, b"\0"), NOT_CANONICAL, f"{_SECOND}.chain_id"),
+    "authorisation: 19 bytes": (_authorized(1, USDC[1:]), MALFORMED, _SECOND),
+    "authorisation: a list as contract": (_authorized(1, [USDC]), MALFORMED, _SECOND),
+    "authorisation: the last nonce": (
+        _authorized(2, b"\xff" * 8),
+        MALFORMED,
+        f"{_SECOND}.nonce",
+    ),
+    "authorisation: a parity of 27": (_authorized(3, b"\x1b"), MALFORMED, f"{_SECOND}.y_parity"),
+    "authorisation: r is zero": (_authorized(4, b""), MALFORMED, _SECOND),
+    "authorisation: s is zero": (_authorized(5, b""), MALFORMED, _SECOND),
+    "authorisation: s is high": (_authorized(5, b"\xf0" * 32), MALFORMED, f"{_SECOND}.s"),
+    "authorisation: r has a leading zero": (
+        _authorized(4, b"\0" + b"\x28" * 31),
+        NOT_CANONICAL,
+        f"{_SECOND}.r",
+    ),
+}
 IN_TYPES = [
     pytest.param(kind, name, id=f"{kind}: {name}")
     for name, (changes, _, _) in FIELDS.items()
@@ -169,14 +232,14 @@ PAYLOADS: Mapping[str, tuple[bytes, Code]] = {
     "dynamic fee: an item more": (_typed(2, _plain("dynamic fee", extra=(b"",))), MALFORMED),
     "dynamic fee: without its type": (rlp.encode(_plain("dynamic fee")), MALFORMED),
     "dynamic fee: within type 1": (_typed(1, _plain("dynamic fee")), MALFORMED),
-    "blobs (EIP-4844)": (
-        _typed(3, _plain("dynamic fee", extra=(b"\1", [b"\1" * 32]))),
-        UNSUPPORTED,
-    ),
-    "an authorisation to act as the account (EIP-7702)": (
-        _typed(4, _plain("dynamic fee", extra=([[b"\1", USDC, b"", *SIGNED]],))),
-        UNSUPPORTED,
-    ),
+    "blob: an item less": (_typed(3, _plain("blob", without=1)), MALFORMED),
+    "blob: an item more": (_typed(3, _plain("blob", extra=(b"",))), MALFORMED),
+    "blob: signed": (_typed(3, _plain("blob", extra=(*SIGNED,))), UNSUPPORTED),
+    "blob: with its blobs": (_typed(3, [_plain("blob"), [], [], []]), MALFORMED),
+    "blob: within type 2": (_typed(2, _plain("blob")), MALFORMED),
+    "set code: an item less": (_typed(4, _plain("set code", without=1)), MALFORMED),
+    "set code: signed": (_typed(4, _plain("set code", extra=(*SIGNED,))), UNSUPPORTED),
+    "set code: within type 2": (_typed(2, _plain("set code")), MALFORMED),
     "a bare authorisation (EIP-7702)": (_typed(5, [b"\1", USDC, b""]), UNSUPPORTED),
     "a deposit of an optimistic rollup": (_typed(0x7E, _plain("dynamic fee")), UNSUPPORTED),
     "the last type": (_typed(0x7F, _plain("dynamic fee")), UNSUPPORTED),
@@ -224,7 +287,12 @@ def test_every_longer_length_is_refused(kind: str) -> None:
     """The list's own length in a longer form than it needs is refused."""
     payload = BUILDERS[kind]()
     first = payload[:1] if payload[0] < rlp.LIST else b""
-    content = rlp.encode(rlp.decode(payload[len(first) :], "here"))[1:]
+    fields = rlp.decode(payload[len(first) :], "here")
+    assert isinstance(fields, list)
+    content = b"".join(map(rlp.encode, fields))
     size = len(content).to_bytes(1)
-    for longer in (b"\xf8" + size, b"\xf9\0" + size, b"\xff" + bytes(7) + size):
+    longer_ones = [b"\xf9\0" + size, b"\xff" + bytes(7) + size]
+    if len(content) < 56:  # where a length of its own begins
+        longer_ones.append(b"\xf8" + size)
+    for longer in longer_ones:
         assert refusal(TAG, first + longer + content).code is NOT_CANONICAL

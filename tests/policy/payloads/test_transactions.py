@@ -17,10 +17,12 @@ from tests.policy.payloads.examples import (
     TRANSFER_FROM,
     USDC,
     USDC_TEXT,
+    blob,
     call,
     dynamic_fee,
     facts,
     legacy,
+    set_code,
     token,
 )
 
@@ -31,7 +33,7 @@ DYNAMIC_FEE = Transfer(COIN, 65_000 * 30 * GWEI, None, Role.FEE)
 FEES = {"legacy": 20 * GWEI, "access list": 20 * GWEI, "dynamic fee": 30 * GWEI}
 
 
-@pytest.mark.parametrize("kind", BUILDERS)
+@pytest.mark.parametrize("kind", FEES)
 def test_a_plain_transfer_moves_value_and_fee(kind: str) -> None:
     """Every type gives the same facts; the fee is the gas limit at the highest price."""
     fee = Transfer(COIN, 65_000 * FEES[kind], None, Role.FEE)
@@ -129,11 +131,12 @@ def test_an_access_list_changes_no_fact() -> None:
 
 
 def test_only_secp256k1_signs_transactions() -> None:
-    """The format takes one algorithm and names four actions."""
+    """The format takes one algorithm and names its actions."""
     form = FORMATS[TAG]
     assert form.algorithms == {Algorithm.ECDSA_SECP256K1}
     erc20 = {"erc20.transfer", "erc20.transferFrom", "erc20.approve"}
-    assert form.actions == {"native.transfer"} | erc20
+    others = {"native.transfer", "ethereum.blob", "ethereum.set-code"}
+    assert form.actions == others | erc20
 
 
 def test_the_worked_example_of_eip_155_comes_out() -> None:
@@ -169,3 +172,29 @@ def test_short_scalars_of_a_signature_lose_their_zeros() -> None:
     r, s = bytes(1) + b"\1" * 31, bytes(31) + b"\2"
     raw = rlp.decode(ethereum.assemble(dynamic_fee(), r + s, 1)[1:], "raw")
     assert raw[-3:] == [b"\1", b"\1" * 31, b"\2"]
+
+
+def test_blobs_are_paid_for_beside_the_gas() -> None:
+    """A blob transaction moves coins by an action of its own; blob gas counts as fee."""
+    found = facts(TAG, blob(blob_hashes=[b"\1" + b"\x0b" * 31] * 3, blob_fee=5))
+    fee = 65_000 * 30 * GWEI + 3 * 2**17 * 5  # EIP-4844: 2^17 gas a blob
+    assert found == Facts(
+        action="ethereum.blob",
+        transfers=(Transfer(COIN, 10**18, OMNIBUS_TEXT), Transfer(COIN, fee, None, Role.FEE)),
+        chain_id=1,
+        nonce="7",
+    )
+
+
+def test_every_contract_that_accounts_take_on_is_a_destination() -> None:
+    """An authorisation moves nothing by itself, but a grant must list its contract."""
+    signed: list[rlp.Item] = [b"\5", b"\1", b"\x28" * 32, b"\x67" * 32]
+    authorizations: list[rlp.Item] = [[b"\1", USDC, *signed], [b"\1", bytes(20), *signed]]
+    found = facts(TAG, set_code(value=0, authorizations=authorizations))
+    assert found.action == "ethereum.set-code"
+    assert found.transfers == (
+        Transfer(COIN, 0, OMNIBUS_TEXT),
+        Transfer(COIN, 0, USDC_TEXT, Role.ALLOWANCE),
+        Transfer(COIN, 0, "0x" + "0" * 40, Role.ALLOWANCE),
+        DYNAMIC_FEE,
+    )
