@@ -17,7 +17,6 @@ from loadtest.target import Target
 
 POLICY = Path(__file__).with_name("policy.toml")
 KEYS = {
-    "signgate-audit": "ed25519",
     "wd-usdc": "ecdsa-secp256k1",
     "payments": "ed25519",
     "orders": "ecdsa-p256",

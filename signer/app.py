@@ -15,11 +15,13 @@ from signer import logs
 from signer.approval import Mint
 from signer.audit.note import Verifier
 from signer.audit.publisher import LogMismatchError, Publisher
+from signer.canary import Canary
 from signer.config import Config, Hsm, Replica, load, read
-from signer.errors import ConfigError, RestartNeededError
+from signer.errors import ConfigError, HsmError, RestartNeededError
 from signer.hsm import Limits, Pool, Token, open_token
 from signer.keyring import Keyring
 from signer.ledger import Ledger, Settings
+from signer.ledger.canaries import CanaryKey
 from signer.metrics.calls import Calls
 from signer.metrics.endpoint import Endpoint
 from signer.metrics.exchange import ALONE, Exchange, Place, everybody
@@ -224,6 +226,7 @@ class Service:
         ]
         reports = [port.health for port in self._ports]
         self._monitor = Monitor(reports, self._core.lost, give_up)
+        self._canary = _canary(config, self._core) if SigningPort.name in roles else None
         self._metrics = _metrics(config, self._core.meter, roles, place)
 
     @property
@@ -239,6 +242,8 @@ class Service:
         for port in self._ports:
             port.start()
         self._monitor.start()
+        if self._canary:
+            self._canary.start()
         if self._metrics:
             self._metrics.start()
 
@@ -251,6 +256,8 @@ class Service:
         self._monitor.close()
         if lost:
             self._core.pool.close()
+        if self._canary:
+            self._canary.close()
         for port in reversed(self._ports):
             port.stop(self._drain_seconds)
         if self._metrics:
@@ -288,6 +295,23 @@ def run(
     _log.info("stopped")
     if stop.lost is not None:
         raise RestartNeededError(f"{stop.lost}; drained, start it again")
+
+
+def _canary(config: Config, core: Core) -> Canary | None:
+    key, version = config.canary.key, config.canary.version
+    if key is None:
+        return None
+    try:
+        algorithm = min(core.pool.public_key(key, version).algorithms)
+    except HsmError as error:
+        raise ConfigError(f"canary.key: {error}") from None
+    return Canary(
+        core.ledger.canaries,
+        core.pool,
+        CanaryKey(key, version, algorithm),
+        config.canary.interval_seconds,
+        core.meter,
+    )
 
 
 def _metrics(

@@ -208,6 +208,24 @@ class Server(_Section):
     drain_seconds: int = Field(default=20, ge=1, le=300)
 
 
+class Canary(_Section):
+    """A signature by each token at a fixed pace, which shows that it still signs.
+
+    It is outside of all limits and moves nothing; the audit log has each of them.
+
+    Attributes:
+        key: the key that signs, on every token; best one that signs nothing else.
+            Default: no canary.
+        version: its version, from 1; default 1.
+        interval_seconds: between two signatures of a token, in each signing process, 1
+            to 3,600 seconds; default 30.
+    """
+
+    key: str | None = None
+    version: int = Field(default=1, ge=1)
+    interval_seconds: float = Field(default=30, ge=1, le=3600)
+
+
 class Metrics(_Section):
     """Metrics over plain HTTP, at /metrics; deploy/docs/metrics.md lists them.
 
@@ -241,6 +259,7 @@ class Config(_Section):
     audit: Audit
     policy: Policy = Policy()
     server: Server = Server()
+    canary: Canary = Canary()
     metrics: Metrics = Metrics()
     log: Log = Log()
 

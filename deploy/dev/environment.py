@@ -29,8 +29,8 @@ CALLERS = {
     "siem": "spiffe://firm.example/siem",
     "stranger": "spiffe://firm.example/stranger",
 }
+OWN_KEYS = {"signgate-audit": "ed25519", "signgate-canary": "ecdsa-p256"}
 KEYS = {
-    "signgate-audit": "ed25519",
     "wd-usdc": "ecdsa-secp256k1",
     "payments": "ed25519",
     "day-desk": "ecdsa-p256",
@@ -87,7 +87,8 @@ def create(
 ) -> Environment:
     """Make a new installation in ``directory``, which is emptied first.
 
-    ``listen`` has the addresses of the signing and the control port.
+    ``listen`` has the addresses of the signing and the control port. ``keys`` are those
+    of the policy; the service's own come with them.
     """
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
@@ -98,7 +99,7 @@ def create(
     (directory / "policy.toml").write_text(text, encoding="utf-8")
     shutil.copy(EXAMPLES / "root.toml", directory)
     _make_token(environment)
-    for name, algorithm in (KEYS if keys is None else keys).items():
+    for name, algorithm in (OWN_KEYS | (KEYS if keys is None else keys)).items():
         environment.signgate(
             "keys", "generate", name, "--algorithm", algorithm, "--config", str(environment.config)
         )

@@ -146,7 +146,8 @@ class Record(Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``sign.outcome``, ``validate``, ``policy.activated``, ``root.activated``,
     ``freeze``, ``unfreeze.asked``, ``unfreeze``, ``rate``, ``rate.end.asked``,
     ``rate.end``, ``approval``, ``proposal.made``, ``proposal.approved``,
-    ``proposal.rejected``, ``proposal.activated``.
+    ``proposal.rejected``, ``proposal.activated``, ``canary.decision``,
+    ``canary.outcome``.
     ``decision`` is the index of the decision that an outcome or a replay belongs
     to. ``truncated`` marks an entry whose longest texts and lists were cut.
     """

@@ -27,6 +27,7 @@ class Desk:
 
     def __init__(self, depth: int) -> None:
         self._line: Line[Job] = Line(depth)
+        self._errands: dict[str, Job] = {}
         self._lock = threading.Lock()
         # A permit for each job: threads sleep in C and wake one by one. There may be
         # permits too many, never too few.
@@ -61,18 +62,33 @@ class Desk:
                 raise self._refusal(job, f"{ahead} requests wait already")
         self._permits.put(None)
 
-    def take(self, seconds: float) -> Job | None:
+    def send(self, job: Job, slot: str) -> None:
+        """Leave a job for one slot: it goes before all others, once a session is free there.
+
+        One at a time for each slot.
+
+        Raises:
+            HsmUnavailableError: no slot is up, or the pool is closed.
+        """
+        with self._lock:
+            if self._shut is not None:
+                raise HsmUnavailableError(self._shut)
+            self._errands[slot] = job
+        self.nudge(self._sessions)  # one of the slot's threads is among those who wake
+
+    def take(self, seconds: float, slot: str = "") -> Job | None:
         """Take the next job, or None after some time, or when there was just a nudge.
 
         A job whose time is over is dropped: its caller knows the time as well.
         """
-        try:
-            self._permits.get(timeout=seconds)
-        except Empty:
-            return None
+        if slot not in self._errands:
+            try:
+                self._permits.get(timeout=seconds)
+            except Empty:
+                return None
         with self._lock:
             now = time.monotonic()
-            while (job := self._line.take()) is not None:
+            while (job := self._errands.pop(slot, None) or self._line.take()) is not None:
                 if job.deadline > now:
                     job.dispatched = True
                     return job
@@ -92,6 +108,7 @@ class Desk:
         """Take a job out of the line, if it waits there."""
         with self._lock:
             self._line.remove(job)
+            self._errands = {slot: each for slot, each in self._errands.items() if each is not job}
 
     def waiting(self) -> dict[str, int]:
         """Return how many jobs of each class wait."""
@@ -119,7 +136,8 @@ class Desk:
         """Refuse everything from now on, also what waits; wake some threads."""
         with self._lock:
             self._shut = reason
-            waiting = self._line.empty()
+            waiting = [*self._line.empty(), *self._errands.values()]
+            self._errands = {}
         for job in waiting:
             job.fail(HsmUnavailableError(reason))
         self.nudge(nudges)

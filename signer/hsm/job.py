@@ -108,6 +108,7 @@ class Job:
         "queued",
         "session",
         "slot",
+        "tries",
     )
 
     def __init__(self, items: list[Item], now: float) -> None:
@@ -115,6 +116,7 @@ class Job:
         self.priority = items[0].way.priority
         self.deadline = max(item.deadline for item in items)
         self.queued = now
+        self.tries = TRIES
         self.failures = 0  # of the item that is next
         self.dispatched = False  # out of the line: a session has it
         self.slot: Slot | None = None
@@ -177,7 +179,7 @@ class Job:
         self.failures += 1
         self.items[self._place].fail(error.for_caller())
         self._working = False
-        return error.action in RETRIED and self.failures < TRIES
+        return error.action in RETRIED and self.failures < self.tries
 
     def put_back(self) -> None:
         """Note that it waits again, for what is left of it."""

@@ -87,12 +87,13 @@ class Pool:
         self._start()
         self._ways = ways(self._entries, limits.bulk_keys)
 
-    def sign(self, approval: Approval, deadline: float) -> bytes:
+    def sign(self, approval: Approval, deadline: float, *, slot: str | None = None) -> bytes:
         """Sign exactly what was approved; the signature is verified before it leaves.
 
         Args:
             approval: outstanding; it is used up whatever comes of it.
             deadline: how long to wait, in seconds of ``time.monotonic``.
+            slot: sign by this one, with one try, and not by the first that has time.
 
         Returns:
             r || s for ECDSA (64 bytes, low-S on secp256k1), the plain octets for
@@ -107,43 +108,52 @@ class Pool:
             SignatureInvalidError: what the token gave does not verify.
             OutcomeUnknownError: the token may have signed.
         """
-        result = self.sign_all([approval], deadline)[0]
+        result = self.sign_all([approval], deadline, slot=slot)[0]
         if isinstance(result, Exception):
             raise result
         return result
 
-    def sign_all(self, approvals: Sequence[Approval], deadline: float) -> list[bytes | Exception]:
+    def sign_all(
+        self, approvals: Sequence[Approval], deadline: float, *, slot: str | None = None
+    ) -> list[bytes | Exception]:
         """Sign everything that was approved; returns for each what ``sign`` would return or raise.
 
         Each succeeds or fails alone.
         """
         now = time.monotonic()
-        wanted = [self._wanted(approval, deadline, now) for approval in approvals]
+        observer = self._observer if slot is None else _SILENT
+        wanted = [self._wanted(approval, deadline, now, observer) for approval in approvals]
         items = [item for each in wanted if isinstance(each, Wanted) for item in each.items]
-        self._carry_out(items, now)
+        self._carry_out(items, now, slot)
         return [each.result() if isinstance(each, Wanted) else each for each in wanted]
 
-    def _wanted(self, approval: Approval, deadline: float, now: float) -> Wanted | Exception:
+    def _wanted(
+        self, approval: Approval, deadline: float, now: float, observer: Observer
+    ) -> Wanted | Exception:
         try:
             self._redeem(approval)
-            wanted = Wanted(self._way(approval), approval, deadline, self._observer)
+            wanted = Wanted(self._way(approval), approval, deadline, observer)
         except Exception as error:  # noqa: BLE001 - each fails alone
             return error
         return wanted if now < deadline else HsmUnavailableError("no time is left")
 
-    def _carry_out(self, items: Sequence[Item], now: float) -> None:
+    def _carry_out(self, items: Sequence[Item], now: float, slot: str | None) -> None:
         """Have items signed, with no more jobs at once than there are sessions."""
         under_way: deque[Job] = deque()
         for job in jobs(items, now):
             if len(under_way) == len(self._workers):
                 self._await(under_way.popleft())
             try:
-                self._desk.submit(job)
+                self._submit(job, slot)
             except HsmError as error:
                 job.fail(error)
             under_way.append(job)
         for job in under_way:
             self._await(job)
+
+    def distrust(self, slot: str) -> None:
+        """Take a slot down, of which something outside the pool shows that it does not sign."""
+        self._slot(slot).distrust()
 
     def public_key(self, key: str, version: int) -> PublicKey:
         """Return a key version's public half.
@@ -206,6 +216,19 @@ class Pool:
         for worker in self._workers:
             worker.join(max(0.0, until - time.monotonic()))
         return not any(worker.is_alive for worker in self._workers)
+
+    def _submit(self, job: Job, name: str | None) -> None:
+        if name is None:
+            self._desk.submit(job)
+            return
+        slot = self._slot(name)
+        if slot.state is not SlotState.UP:
+            raise HsmUnavailableError(f"slot {name!r} is {slot.state}: {slot.last_error}")
+        job.tries = 1
+        self._desk.send(job, name)
+
+    def _slot(self, name: str) -> Slot:
+        return next(slot for slot in self._slots if slot.name == name)
 
     def _await(self, job: Job) -> None:
         """Wait for a job's end, but not past its deadline nor for a stuck call."""

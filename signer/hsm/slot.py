@@ -185,6 +185,10 @@ class Slot:
         opened = self.token.open()
         return BoundSession.bind(opened, self.token.cryptoki, self._expected, generation, closed)
 
+    def distrust(self) -> None:
+        """Take it down: it is given work again once a session has proved every key."""
+        self._move(SlotEvent.FAILED)
+
     def _attempt(self, note: NoteSession) -> BoundSession | None:
         note(SessionEvent.TRIED)
         self._move(SlotEvent.TRIED)

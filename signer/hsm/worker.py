@@ -106,7 +106,7 @@ class Worker:
     def _serve(self, session: BoundSession) -> None:
         ping_at = self._next_ping()
         while self._usable(session):
-            job = self._desk.take(TICK_SECONDS)
+            job = self._desk.take(TICK_SECONDS, self.slot.name)
             if job is not None:
                 if not self._usable(session):
                     self._desk.put_back(job)

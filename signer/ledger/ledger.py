@@ -12,6 +12,7 @@ from policy.rules import Policy
 from signer.approval import Approval, Mint
 from signer.audit.note import Checkpoint
 from signer.ledger import control
+from signer.ledger.canaries import Canaries
 from signer.ledger.compiling import Compiler, LoadPolicy
 from signer.ledger.deciding import decide
 from signer.ledger.duty import Duty
@@ -87,6 +88,7 @@ class Ledger:
         self._writer = Writer(memory, mint, timing, clock, self._watch.committed, observer)
         self._writer.submit(control.opened)
         self.duty = Duty(self._writer.submit)
+        self.canaries = Canaries(self._writer.submit, settings.origin)
         self.lifecycle = Lifecycle(self._writer.submit, self._reader, self._compiler, clock)
 
     @property

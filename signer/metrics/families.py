@@ -78,6 +78,19 @@ ERRORS: Final = Family(
     ("slot", "class", "code"),
 )
 
+CANARIES: Final = Family(
+    "signgate_canaries_total",
+    C,
+    "Canaries by what came of them: signed, refused, unknown, frozen, failed (no ledger).",
+    ("slot", "outcome"),
+)
+CANARY_SIGNED_AT: Final = Family(
+    "signgate_canary_signed_timestamp_seconds",
+    G,
+    "When the slot last signed one, seconds since the epoch.",
+    ("slot",),
+)
+
 COMMIT_SECONDS: Final = Family(
     "signgate_ledger_commit_seconds", H, "One transaction, from its begin until it is durable."
 )
@@ -129,6 +142,8 @@ FAMILIES: Final = (
     BREAKER,
     GENERATION,
     ERRORS,
+    CANARIES,
+    CANARY_SIGNED_AT,
     COMMIT_SECONDS,
     BATCH_REQUESTS,
     FAILED_COMMITS,

@@ -1,13 +1,14 @@
 """Counts what the parts of the service tell; see each method for who tells it."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Self
 
 from signer.errors import SigngateError
 from signer.metrics import families
 from signer.metrics.counts import CallCounts, Counter, Histogram
-from signer.metrics.samples import Number, Sample
+from signer.metrics.samples import Number, Sample, number
 
 Source = Callable[[], Iterable[Sample]]
 UNKNOWN = "unknown"
@@ -33,6 +34,8 @@ class Meter:
     def __init__(self) -> None:
         self._payloads = Counter(families.PAYLOADS)
         self._errors = Counter(families.ERRORS)
+        self._canaries = Counter(families.CANARIES)
+        self._canary_signed_at: dict[str, float] = {}
         self._commits = Histogram(families.COMMIT_SECONDS)
         self._batches = Histogram(families.BATCH_REQUESTS)
         self._failed_commits = Counter(families.FAILED_COMMITS)
@@ -40,6 +43,8 @@ class Meter:
         self._sources: list[Source] = [
             self._payloads.samples,
             self._errors.samples,
+            self._canaries.samples,
+            self._canary_times,
             self._commits.samples,
             self._batches.samples,
             self._failed_commits.samples,
@@ -91,6 +96,16 @@ class Meter:
     def failed(self, slot: str, kind: str, code: str) -> None:
         """Take from the pool a failure, by what is done about it and by its code."""
         self._errors.add(slot, kind, code)
+
+    def canary(self, slot: str, outcome: str) -> None:
+        """Take from the canary what came of one."""
+        self._canaries.add(slot, outcome)
+        if outcome == "signed":
+            self._canary_signed_at[slot] = time.time()
+
+    def _canary_times(self) -> list[Sample]:
+        times = self._canary_signed_at.copy()
+        return [number(families.CANARY_SIGNED_AT, at, slot) for slot, at in times.items()]
 
     def committed(self, seconds: float, requests: int) -> None:
         """Take from the ledger how long a transaction took, and for how many requests."""

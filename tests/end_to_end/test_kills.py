@@ -109,7 +109,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     here = environment.create(
         tmp_path_factory.mktemp("killed"),
         policy=POLICY,
-        keys={"signgate-audit": "ed25519", "payments": "ed25519"},
+        keys={"payments": "ed25519"},
     )
     text = here.config.read_text(encoding="utf-8")
     text = text.replace('path = "ledger.db"', 'path = "ledger.db"\nlease_seconds = 1')

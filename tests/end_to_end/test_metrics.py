@@ -12,7 +12,7 @@ from deploy.dev.environment import Environment
 from deploy.dev.serving import Serving
 from signer.metrics.families import FAMILIES
 from tests.end_to_end.conftest import Client, euros, sign_request
-from tests.end_to_end.test_kills import killed
+from tests.end_to_end.test_kills import killed, leaves
 from tests.end_to_end.test_workers import free_port, wait_for
 
 __all__ = ["killed"]  # the fixture: an installation with a wide window
@@ -69,6 +69,7 @@ def test_metrics_tell_what_happened(metered: Environment) -> None:
         with pytest.raises(grpc.RpcError):
             client.sign(sign_request(request_id=""))
         client.channel.close()
+        wait_for(lambda: total(scrape(server), "signgate_canaries_total", outcome="signed") == 1)
         wait_for(lambda: total(scrape(server), "signgate_audit_published_leaves") > 5)
         found = scrape(server)
     method = "signer.v1.SigningService/SignPayload"
@@ -96,6 +97,20 @@ def test_metrics_tell_what_happened(metered: Environment) -> None:
     served = {re.sub("_(bucket|count|sum|created)$", "", name) for name in found}
     without_failures = {family.name for family in FAMILIES} - {"signgate_hsm_errors_total"}
     assert served == without_failures
+
+
+def test_the_audit_log_has_the_canary(metered: Environment) -> None:
+    """Its approval and its signature are records of their own, by the slot that signed."""
+    with Serving(metered) as server:
+        wait_for(lambda: total(scrape(server), "signgate_canaries_total", outcome="signed") == 1)
+    records = leaves(metered.directory / "ledger.db").values()
+    canaries = [record for record in records if record["event"].startswith("canary.")]
+    assert [(record["event"], record["outcome"]) for record in canaries] == [
+        ("canary.decision", "granted"),
+        ("canary.outcome", "signed"),
+    ]
+    assert {record["detail"] for record in canaries} == {"slot signgate"}
+    assert canaries[1]["decision"] == canaries[0]["index"]
 
 
 def test_metrics_of_several_processes(metered: Environment) -> None:

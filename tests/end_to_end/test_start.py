@@ -90,6 +90,11 @@ def key_not_on_token(here: Environment) -> None:
     change(here.directory / "policy.toml", "keys.day-desk", "keys.no-desk")
 
 
+def no_canary_key(here: Environment) -> None:
+    """Let a key sign canaries that the token lacks."""
+    change(here.config, 'key = "signgate-canary"', 'key = "no-canary"')
+
+
 def no_certificate(here: Environment) -> None:
     """Take the certificate away."""
     (here.directory / "server.crt").unlink()
@@ -125,6 +130,7 @@ def not_a_ledger(here: Environment) -> None:
         (wrong_pin, "the PIN is wrong"),
         (wrong_policy, "keys.wd-usdc"),
         (key_not_on_token, "keys/no-desk/versions/1"),
+        (no_canary_key, "canary.key: keys/no-canary/versions/1 is not on the token"),
         (no_certificate, "server.crt: No such file"),
         (bad_certificate, "server.crt"),
         (foreign_key, "server.key"),
