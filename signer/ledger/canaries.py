@@ -6,9 +6,9 @@ signed this way, and the message is none that anybody could use:
     0xFF "signgate canary v1" LF, the log's origin, LF, the index of its record, LF
 
 0xFF begins no UTF-8 text, so no JSON, query, note or typed data; it is no type byte of
-EIP-2718 or EIP-191, the length that it would announce in RLP is 8,000,000,000,000 TB,
+EIP-2718 or EIP-191, the length that it would announce in RLP is over 8,000,000 TB,
 and it is no version of Solana's messages and no tag of protobuf that anybody uses.
-Nothing is charged. A frozen key signs no canary either.
+Nothing is charged. A frozen key signs no canary either, nor does any before there is a policy.
 """
 
 from hashlib import sha256
@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from policy import freezes
 from policy.algorithms import Algorithm
 from policy.model import Ask, Facts
-from policy.rules import Policy
+from policy.reasons import Code
 from signer.approval import Approval
 from signer.audit import record
 from signer.ledger.entries import key_version
@@ -47,7 +47,7 @@ class Canaries:
         self._origin = origin
 
     def approve(self, canary: CanaryKey, slot: str) -> Approval | None:
-        """Approve one signature with a key, by a slot; None while the key is frozen."""
+        """Approve one signature by a slot; None while the key is frozen, or without a policy."""
         return self._submit(lambda tx: self._approve(tx, canary, slot), 0)
 
     def record(self, approval: Approval, outcome: str, signature: bytes, detail: str) -> None:
@@ -68,7 +68,7 @@ class Canaries:
     def _approve(self, tx: Transaction, canary: CanaryKey, slot: str) -> Approval | None:
         index = tx.state.tree_size
         message = PREFIX + f"{self._origin}\n{index}\n".encode()
-        reasons = _frozen(tx, canary.key)
+        reasons = _refusal(tx, canary.key)
         decision = tx.append(
             event="canary.decision",
             outcome="refused" if reasons else "granted",
@@ -92,8 +92,9 @@ class Canaries:
         return approval
 
 
-def _frozen(tx: Transaction, key: str) -> tuple[record.Reason, ...]:
-    policy = tx.policy.policy if tx.policy else Policy("", {}, {})
+def _refusal(tx: Transaction, key: str) -> tuple[record.Reason, ...]:
+    if tx.policy is None:
+        return (record.Reason(Code.KEY_DENIED, "policy", "no policy is active"),)
     ask = Ask(key, CANARY, CANARY, Facts(CANARY, ()))
-    found = freezes.frozen(tx.stopped.frozen, ask, policy)
+    found = freezes.frozen(tx.stopped.frozen, ask, tx.policy.policy)
     return tuple(record.Reason(item.code.value, item.rule, item.detail) for item in found)

@@ -94,6 +94,13 @@ def test_a_freeze_stops_canaries(ledger: Ledger, scope: str, name: str, *, stops
     assert [reason["code"] for reason in record.get("reasons", [])] == ["FROZEN"] * stops
 
 
+def test_no_policy_no_canary(bench: Bench) -> None:
+    """Before there is a policy nothing is signed, canaries included."""
+    empty = bench.open(policy=None)
+    assert empty.canaries.approve(KEY, "hsm-a") is None
+    assert [reason["code"] for reason in last(empty)["reasons"]] == ["KEY_DENIED"]
+
+
 @pytest.mark.parametrize("tag", FORMATS)
 def test_a_canary_is_no_payload(tag: str) -> None:
     """No decoder takes a canary's message, so that no caller could have had it signed."""
