@@ -54,6 +54,21 @@ class Reader:
         """Return bytes that follow their length; raises as ``compact`` does."""
         return self.take(self.compact())
 
+    def skip(self, count: int) -> None:
+        """Pass over strings, so many; raises as ``string`` does."""
+        data, at = self._data, self.at
+        for _ in range(count):
+            # Of short strings, which cost nothing to send, there may be very many.
+            size = data[at] if at < len(data) else 0xFF
+            if size in _SIZES:
+                self.at = at
+                self.string()
+                at = self.at
+            else:
+                at += 1 + size
+        self.at = at
+        self.take(0)
+
     def end(self) -> None:
         """Check that nothing is left.
 

@@ -27,7 +27,7 @@ from policy.algorithms import Algorithm
 from policy.document import load
 from policy.engine import Unused, decide
 from policy.model import Ask
-from policy.payloads import FORMATS, cbor, decode, intent_cose, intent_jws
+from policy.payloads import FORMATS, base64url, cbor, decode, intent_cose, intent_jws
 from policy.reasons import Code
 from tests.policy.payloads.examples import (
     KEY_VERSION,
@@ -106,6 +106,20 @@ def test_every_algorithm_has_a_name() -> None:
     """No algorithm of a key is without its names in both envelopes."""
     assert set(intent_jws.ALGORITHMS.values()) == set(Algorithm)
     assert intent_cose.NUMBERS.keys() == set(Algorithm)
+
+
+def test_the_example_of_the_specification() -> None:
+    """RFC 7515, appendix A.1: the documented key gives the documented serialisation."""
+    start = (
+        b"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQog"
+        b"Imh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
+    )
+    secret = base64url.decode(
+        "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
+        "here",
+    )
+    token = intent_jws.assemble(start, hmac.digest(secret, start, "sha256"))
+    assert token == start.decode() + ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 
 
 def _read(message: bytes) -> Any:

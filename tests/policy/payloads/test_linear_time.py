@@ -10,8 +10,13 @@ from policy.payloads import MAX_BYTES, decode
 from policy.payloads.ethereum import rlp, transaction
 from policy.reasons import PayloadError
 from tests.policy.payloads.examples import USDC, dynamic_fee, intent
+from tests.policy.payloads_bitcoin import drafts
 
-LARGEST = {"intent": MAX_BYTES, "ethereum.transaction": transaction.MAX_BYTES}
+LARGEST = {
+    "intent": MAX_BYTES,
+    "ethereum.transaction": transaction.MAX_BYTES,
+    "bitcoin.psbt": MAX_BYTES,
+}
 # Sixteen times the size may cost sixteen times the time, and twice that on a noisy machine;
 # what is quadratic costs 256 times as much.
 MOST = 64
@@ -30,6 +35,39 @@ def _members(size: int) -> bytes:
     return b"{" + b",".join(b'"%06d":1' % at for at in range(size // 11)) + b"}"
 
 
+def _previous_outputs(size: int) -> bytes:
+    return _spending(drafts.previous([(1, drafts.P2WPKH)] * (size // 31), 1))
+
+
+def _previous_witness(size: int) -> bytes:
+    raw = drafts.previous([(1, drafts.P2WPKH)] * 2, 1, witness=True)
+    end = raw[-4:]
+    return _spending(raw[: -4 - 107] + drafts.length(size) + bytes(size) + end)
+
+
+def _spending(raw: bytes) -> bytes:
+    made = drafts.draft(count=1)
+    made.inputs[0].txid = drafts.txid(raw)
+    made.inputs[0].fields = {b"\x00": raw}
+    made.outputs = [drafts.Out(0, drafts.ELSEWHERE)]
+    return made.payload()
+
+
+def _psbt_fields(size: int) -> bytes:
+    made = drafts.draft()
+    keys = (b"\x06\x02" + at.to_bytes(32) for at in range(size // 44))
+    made.outputs[0].fields = {}
+    made.inputs[0].fields |= dict.fromkeys(keys, bytes(8))
+    return made.payload()
+
+
+def _legacy_inputs(size: int) -> bytes:
+    made = drafts.draft("P2PKH", count=min(100, size // 350))
+    extra = min(498, size // 700)
+    made.outputs += [drafts.Out(0, drafts.P2PKH)] * extra
+    return made.payload()
+
+
 WORST: dict[str, tuple[str, Callable[[int], bytes]]] = {
     "RLP: empty items": ("ethereum.transaction", lambda size: rlp.encode([b""] * size)),
     "RLP: empty lists": ("ethereum.transaction", lambda size: rlp.encode([[]] * size)),
@@ -45,6 +83,11 @@ WORST: dict[str, tuple[str, Callable[[int], bytes]]] = {
     "JSON: digits": ("intent", lambda size: intent(expiry=1)[:-1] + b"9" * size),
     "JSON: a long number": ("intent", lambda size: b'{"a":' + b"9" * size + b"}"),
     "JSON: many numbers": ("intent", lambda size: b'{"a":[' + b"9999," * (size // 5)),
+    "PSBT: many previous outputs": ("bitcoin.psbt", _previous_outputs),
+    "PSBT: a previous witness": ("bitcoin.psbt", _previous_witness),
+    "PSBT: many fields": ("bitcoin.psbt", _psbt_fields),
+    "PSBT: many inputs and outputs": ("bitcoin.psbt", _legacy_inputs),
+    "PSBT: a count": ("bitcoin.psbt", lambda size: b"psbt\xff\x01\x04\xff" + b"\xff" * size),
     "JSON: a member's long name": ("intent", lambda size: intent(**{"n" * size: 1})),
 }
 

@@ -14,6 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from policy.payloads import decode
 from policy.payloads.bitcoin import TAG, Signed, assemble
+from policy.payloads.bitcoin.script import lock
+from policy.payloads.bitcoin.spending import messages
+from policy.payloads.bitcoin.transaction import Output, read_unsigned
 from tests.policy.payloads_bitcoin.drafts import (
     ACCEPTED,
     KEY,
@@ -23,6 +26,7 @@ from tests.policy.payloads_bitcoin.drafts import (
     P2PKH,
     SECRET,
     draft,
+    hash160,
 )
 
 ALONE = [lock for lock in LOCKS if lock != "P2WSH of 2 of 2"]
@@ -40,10 +44,10 @@ def sign(payload: bytes, secret: coincurve.PrivateKey = SECRET) -> Signed:
 
 
 @pytest.mark.parametrize("version", [0, 2])
-@pytest.mark.parametrize("lock", ALONE)
-def test_the_transaction_is_final(lock: str, version: int) -> None:
+@pytest.mark.parametrize("kind", ALONE)
+def test_the_transaction_is_final(kind: str, version: int) -> None:
     """Where one key suffices, btclib's script engine takes the transaction for each input."""
-    payload = draft(lock, version).payload()
+    payload = draft(kind, version).payload()
     signed = sign(payload)
     transaction = Tx.parse(signed.transaction)
     verify_transaction(prevouts(Psbt.parse(payload)), transaction)
@@ -52,10 +56,10 @@ def test_the_transaction_is_final(lock: str, version: int) -> None:
 
 
 @pytest.mark.parametrize("version", [0, 2])
-@pytest.mark.parametrize("lock", ALONE)
-def test_another_library_finishes_the_psbt_alike(lock: str, version: int) -> None:
+@pytest.mark.parametrize("kind", ALONE)
+def test_another_library_finishes_the_psbt_alike(kind: str, version: int) -> None:
     """Btclib finalises the signed PSBT to the transaction that comes with it."""
-    signed = sign(draft(lock, version).payload())
+    signed = sign(draft(kind, version).payload())
     psbt = Psbt.parse(signed.psbt)
     assert psbt.serialize() == signed.psbt
     final = extract_tx(finalize(psbt), max_fee_rate=None)
@@ -90,12 +94,12 @@ def test_a_signed_psbt_says_the_same(payload: bytes) -> None:
     assert signed.serialize() == payload
 
 
-@pytest.mark.parametrize("lock", LOCKS)
-def test_another_key_is_refused(lock: str) -> None:
+@pytest.mark.parametrize("kind", LOCKS)
+def test_another_key_is_refused(kind: str) -> None:
     """Signatures of a key that opens nothing are put nowhere."""
     stranger = coincurve.PrivateKey(b"\x03" * 32)
     with pytest.raises(ValueError, match="not locked to this key"):
-        sign(draft(lock).payload(), stranger)
+        sign(draft(kind).payload(), stranger)
 
 
 def test_either_key_opens_one_of_two() -> None:
@@ -121,3 +125,28 @@ def test_signatures_are_der(scalars: tuple[bytes, bytes]) -> None:
     signed = assemble(draft(count=1).payload(), r + s, KEY)
     expected = encode_dss_signature(int.from_bytes(r), int.from_bytes(s)) + b"\x01"
     assert expected in signed.psbt
+
+
+def test_the_example_of_the_specification() -> None:
+    """BIP-143, "Native P2WPKH": the documented key gives the documented hash and signature."""
+    transaction = read_unsigned(
+        bytes.fromhex(
+            "0100000002fff7f7881a8099afa6940d42d1e7f6362bec38171ea3edf433541db4e4ad969f0000000000eeffff"
+            "ffef51e1b804cc89d182d279655c3aa89e815b1b309fe287d9b2b55d57b90ec68a0100000000ffffffff02202c"
+            "b206000000001976a9148280b37df378db99f66f85c95a783a76ac7a6d5988ac9093510d000000001976a9143b"
+            "de42dbee7e4dbe6a21b2d50ce2f0167faa815988ac11000000"
+        ),
+        "here",
+    )
+    secret = coincurve.PrivateKey.from_hex(
+        "619c335025c7f4012e556c2a58b2506e30b8511b53ade95ea316fd8c3286feb9"
+    )
+    script = b"\x00\x14" + hash160(secret.public_key.format())
+    spent = (Output(625_000_000, b""), Output(600_000_000, script))
+    message = messages(transaction, spent, lock(script, None, "here"))[1]
+    digest = hashlib.sha256(hashlib.sha256(message).digest()).digest()
+    assert digest.hex() == "c37af31116d1b27caf68aae9e3ac82f1477929014d5b917657d0eb49478cb670"
+    assert secret.sign(digest, hasher=None).hex() == (
+        "304402203609e17b84f6a7d30c80bfa610b5b4542f32a8a0d5447a12fb1366d7f01cc44a"
+        "0220573a954c4518331561406f90300e8f3358f51928d43c212a8caed02de67eebee"
+    )

@@ -66,9 +66,7 @@ def test_all_vectors_are_there() -> None:
         assert sorted({**read, **_NAMED[name]}) == list(range(len(VECTORS[f"{name} valid"])))
 
 
-@pytest.mark.parametrize(
-    "payload", [item[1] for item in _NOT_VALID], ids=[i[0] for i in _NOT_VALID]
-)
+@pytest.mark.parametrize("payload", _NOT_VALID.values(), ids=_NOT_VALID)
 def test_invalid_vectors_are_refused(payload: bytes) -> None:
     """What the specifications call invalid, or not to be signed, is never decoded."""
     with pytest.raises(PayloadError):

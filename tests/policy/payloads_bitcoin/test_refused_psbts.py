@@ -361,6 +361,17 @@ SPENDING: dict[str, Case] = {
         CANONICAL,
         "a flag and no witness",
     ),
+    "a witness cut short": (_previous(WITNESSED[:-40]), MALFORMED, "cut short"),
+    "a witness of more than there is": (
+        _previous(WITNESSED[: -4 - 107] + b"\xff" + b"\xff" * 8 + bytes(9)),
+        MALFORMED,
+        "cut short",
+    ),
+    "a witness with a long length": (
+        _previous(WITNESSED[: -4 - 107] + b"\1\xfd\1\0\0" + bytes(4)),
+        CANONICAL,
+        "too many bytes",
+    ),
     "another flag": (
         _previous(WITNESSED[:4] + b"\0\2" + WITNESSED[6:]),
         UNSUPPORTED,
