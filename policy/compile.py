@@ -8,12 +8,12 @@ from policy import fields, hours, networks, schema
 from policy.assets import Asset
 from policy.contracts import PinnedCall, Place
 from policy.hours import Hours
+from policy.markets import PRICE_DECIMALS
 from policy.model import Counter, Format, Side
 from policy.names import Names
 from policy.problems import Location, path
 from policy.rules import (
     NAMELESS,
-    PRICE_DECIMALS,
     Approval,
     Grant,
     KeyPolicy,
@@ -219,12 +219,7 @@ class KeyCompiler:
     ) -> dict[Side, int] | None:
         if table is None:
             return None
-        prices = {Side.BUY: table.buy, Side.SELL: table.sell}
-        return {
-            side: self._names.number((*location, "worst_price", side.value), text, PRICE_DECIMALS)
-            for side, text in prices.items()
-            if text is not None
-        }
+        return compiled_prices((*location, "worst_price"), table, self._names)
 
     def _approval(
         self, location: Location, grant: schema.Grant, assets: list[Asset]
@@ -266,6 +261,16 @@ class KeyCompiler:
         compiler = WindowCompiler(self._name, self._at, asset, self._names)
         windows = compiler.compile(location, table.windows, limit.windows)
         return replace(limit, per_request=min(limit.per_request, most), windows=windows)
+
+
+def compiled_prices(location: Location, table: schema.WorstPrice, names: Names) -> dict[Side, int]:
+    """Return the worst price of each side that has one."""
+    prices = {Side.BUY: table.buy, Side.SELL: table.sell}
+    return {
+        side: names.number((*location, side.value), text, PRICE_DECIMALS)
+        for side, text in prices.items()
+        if text is not None
+    }
 
 
 def _length(window: WindowLimit) -> tuple[int, Per]:

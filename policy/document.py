@@ -13,7 +13,7 @@ from typing import Any
 import tomli
 from pydantic import ValidationError
 
-from policy.compile import KeyCompiler
+from policy.compile import KeyCompiler, compiled_prices
 from policy.groups import grouped
 from policy.model import Format
 from policy.names import Names
@@ -59,12 +59,16 @@ def _load(text: str, formats: Mapping[str, Format]) -> Policy:
         for name, table in document.keys.items()
     }
     keys = grouped(document.groups, keys, names)
+    markets = {
+        name: compiled_prices(("markets", name), table, names)
+        for name, table in document.markets.items()
+    }
     problems += names.problems
     if raw.get("keys") == {}:
         problems.append(at(("keys",), EMPTY))
     if problems:
         raise PolicyError(problems)
-    return Policy(sha256, keys, names.known(), calls)
+    return Policy(sha256, keys, names.known(), calls, markets)
 
 
 def _parse(text: str) -> tuple[dict[str, Any], str]:

@@ -1,18 +1,20 @@
 """What a payload does in the policy's own terms, where its bytes alone do not tell.
 
-A decoder sees bytes and no policy. Two things wait for one: a call of a contract, which
-means what the policy pins, and a swap, whose price needs both assets' decimals. Reading
+A decoder sees bytes and no policy. Three things wait for one: a call of a contract, which
+means what the policy pins; a swap, whose price needs both assets' decimals; and an order
+without a price, which counts at the worst that the policy names for its market. Reading
 again what was read already changes nothing, so that a record can be judged anew.
 """
 
 from dataclasses import replace
 
-from policy import amounts
+from policy import amounts, markets
 from policy.amounts import MAX_AMOUNT
 from policy.assets import Asset
+from policy.markets import PRICE_DECIMALS
 from policy.model import CONTRACT_CALL, ContractCall, Facts, Role, Transfer
 from policy.reasons import Code, PayloadError, Reason
-from policy.rules import PRICE_DECIMALS, Policy
+from policy.rules import Policy
 
 
 def read(policy: Policy, facts: Facts) -> tuple[Facts, list[Reason]]:
@@ -21,6 +23,8 @@ def read(policy: Policy, facts: Facts) -> tuple[Facts, list[Reason]]:
         return _called(policy, facts, facts.call)
     if facts.receives is not None:
         return _swapped(policy, facts, facts.receives)
+    if facts.side is not None and facts.price is None:
+        return markets.priced(policy.markets, facts)
     return facts, []
 
 

@@ -6,7 +6,7 @@ it fails, or None; ``RULES`` holds them all.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -15,11 +15,11 @@ from policy.algorithms import Algorithm
 from policy.assets import Asset
 from policy.contracts import PinnedCall, Place
 from policy.hours import Hours
+from policy.markets import PRICE_DECIMALS, Markets
 from policy.model import Counter, Facts, Side
 from policy.networks import Network
 from policy.reasons import Code, Reason
 
-PRICE_DECIMALS = amounts.MAX_DECIMALS
 NAMELESS = frozenset((None,))  # what a payload has that names no such thing
 _NO_SESSION = frozenset((False,))
 
@@ -140,13 +140,14 @@ class Policy:
     """A whole policy.
 
     ``assets`` finds an asset by its name and by its CAIP-19 id, ``calls`` a pinned call
-    by where it goes.
+    by where it goes. ``markets`` are the worst prices of orders that name none.
     """
 
     sha256: str
     keys: Mapping[str, KeyPolicy]
     assets: Mapping[str, Asset]
     calls: Mapping[Place, PinnedCall]
+    markets: Markets = field(default_factory=dict)
 
 
 class Request(NamedTuple):
@@ -211,14 +212,14 @@ def source(grant: Grant, request: Request) -> Reason | None:
 def order(grant: Grant, request: Request) -> Reason | None:
     """It trades where, what and how the grant names; no grant names nothing."""
     facts = request.facts
-    for found, listed, field in (
+    for found, listed, place in (
         (facts.venue, grant.venues, "venues"),
         (facts.symbol, grant.symbols, "symbols"),
         (facts.side, grant.sides, "sides"),
         (facts.order_type, grant.order_types, "order_types"),
     ):
         if found not in listed:
-            return _fail(Code.ORDER_NOT_ALLOWED, grant, field, f"{found} is not listed")
+            return _fail(Code.ORDER_NOT_ALLOWED, grant, place, f"{found} is not listed")
     return None
 
 

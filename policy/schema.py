@@ -384,6 +384,8 @@ class Document(Table):
         assets: what is not a well-known coin, by name.
         addresses: named sets; each address with what people call it.
         contracts: contracts whose calls are pinned, by name.
+        markets: what orders without a price count at, by the destination of the orders;
+            without its market's price such an order is refused.
         keys: the keys, by name.
     """
 
@@ -391,5 +393,6 @@ class Document(Table):
     assets: dict[AssetName, Asset] = {}
     addresses: dict[Name, Annotated[dict[Address, Label], Field(min_length=1)]] = {}
     contracts: dict[Name, Contract] = {}
+    markets: dict[Address, WorstPrice] = {}
     groups: dict[Name, Group] = {}
     keys: dict[Name, Key]

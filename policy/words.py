@@ -19,7 +19,8 @@ def lines(facts: Facts, assets: Assets) -> Iterator[str]:
     """Say what facts mean, the most important first; each line stands for itself."""
     yield _head(facts)
     if facts.side is not None and facts.symbol is not None:
-        yield f"{facts.side}s {facts.quantity} of {facts.symbol} at {facts.price}"
+        count, price = facts.quantity or "as much as it pays for", facts.price or "any price"
+        yield f"{facts.side}s {count} of {facts.symbol} at {price}"
     yield from (transfer(item, assets) for item in facts.transfers)
     if facts.receives is not None:
         yield f"brings at least {quantity(facts.receives, assets)}"

@@ -15,6 +15,7 @@ from policy.compare.change import Change, Direction, Witness, listed
 from policy.compare.grants import grants
 from policy.compare.limits import limits
 from policy.compare.meanings import meanings
+from policy.compare.prices import markets
 from policy.rules import KeyPolicy, Policy
 
 __all__ = ["Change", "Direction", "Witness", "compare", "is_looser"]
@@ -26,7 +27,9 @@ def compare(old: Policy, new: Policy) -> tuple[Change, ...]:
     What several keys share, the limits of a group, is told once.
     """
     changes: dict[tuple[str, str], Change] = {}
-    for change in chain(meanings(old, new), _witnessed(old, new)):
+    for change in chain(
+        meanings(old, new), markets(old.markets, new.markets), _witnessed(old, new)
+    ):
         changes.setdefault((change.path, change.description), change)
     return tuple(changes.values())
 

@@ -10,12 +10,11 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import product
 
-from policy import amounts
 from policy.compare.change import Change, Direction, listed
+from policy.compare.prices import worst_prices
 from policy.compare.schedule import in_force, opening
-from policy.model import Side
 from policy.networks import Network, within
-from policy.rules import PRICE_DECIMALS, Approval, Grant, KeyPolicy
+from policy.rules import Approval, Grant, KeyPolicy
 
 # The fields of a grant that list what is allowed, and what to call what has no name.
 LISTED: Mapping[str, Mapping[object, str]] = {
@@ -58,7 +57,7 @@ def between(old: Grant, new: Grant, movable: AbstractSet[str]) -> Iterator[Chang
         yield from listed(f"{at}.{field}", getattr(old, field), getattr(new, field), words)
     if old.assets and not new.assets:
         yield Change(f"{at}.assets", Direction.LOOSER, "now allows what moves nothing")
-    yield from _prices(f"{at}.worst_price", old.worst_price, new.worst_price)
+    yield from worst_prices(f"{at}.worst_price", old.worst_price, new.worst_price)
     yield from _networks(f"{at}.networks", old.networks, new.networks)
     yield from in_force(at, old, new)
     yield from _lifetimes(f"{at}.lifetime", old.lifetime_ms, new.lifetime_ms)
@@ -98,33 +97,6 @@ def _parts(grant: Grant) -> Iterator[Grant]:
 def _covers(wide: Grant, narrow: Grant, movable: AbstractSet[str]) -> bool:
     found = between(wide, narrow, movable)
     return all(change.direction is not Direction.LOOSER for change in found)
-
-
-def _prices(
-    at: str, old: Mapping[Side, int] | None, new: Mapping[Side, int] | None
-) -> Iterator[Change]:
-    """Compare the worst prices; a side without one is refused where another has one."""
-    if old is None or new is None:
-        if old is not new:
-            worse = new is None
-            direction = Direction.LOOSER if worse else Direction.TIGHTER
-            yield Change(at, direction, "is gone: any price will do" if worse else "is new")
-        return
-    for side in Side:
-        yield from _price(f"{at}.{side}", side, old.get(side), new.get(side))
-
-
-def _price(at: str, side: Side, old: int | None, new: int | None) -> Iterator[Change]:
-    if old == new:
-        return
-    before, after = ("none" if price is None else _decimal(price) for price in (old, new))
-    better = new is None or (old is not None and (new < old) == (side is Side.BUY))
-    direction = Direction.TIGHTER if better else Direction.LOOSER
-    yield Change(at, direction, f"changes from {before} to {after}")
-
-
-def _decimal(price: int) -> str:
-    return amounts.to_text(price, PRICE_DECIMALS)
 
 
 def _networks(

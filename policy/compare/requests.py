@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, TypeVar
 from policy import amounts
 from policy.compare.grants import LISTED
 from policy.compare.schedule import instants, times
+from policy.markets import PRICE_DECIMALS
 from policy.model import Ask, Facts, Role, Side, Transfer
-from policy.rules import PRICE_DECIMALS, Approval, Grant, KeyPolicy, Limit
+from policy.rules import Approval, Grant, KeyPolicy, Limit
 
 _T = TypeVar("_T")
 _EACH = 3  # values tried of each list that did not change

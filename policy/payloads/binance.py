@@ -14,6 +14,7 @@ from policy.algorithms import Algorithm
 from policy.model import Decoded, Facts, Format, Side
 from policy.payloads.exchange import grammar, request, trade
 from policy.payloads.exchange.request import Parameter, Request
+from policy.payloads.exchange.trade import Types
 from policy.reasons import Code, PayloadError
 
 TAG = "binance.request"
@@ -40,14 +41,23 @@ def _id(name: str) -> Parameter:
     return grammar.text(name, "[A-Za-z0-9_-]{1,32}", "an id, 1 to 32 of A-Z a-z 0-9 _ -")
 
 
+# What stands with each type of order, in one of these ways and no other.
+_SPOT_TYPES: Types = {
+    "LIMIT": ({"timeInForce", "quantity", "price"},),
+    "LIMIT_MAKER": ({"quantity", "price"},),
+    "MARKET": ({"quantity"}, {"quoteOrderQty"}),
+}
+_USD_M_TYPES: Types = {"LIMIT": ({"timeInForce", "quantity", "price"},), "MARKET": ({"quantity"},)}
+
 TABLES: Mapping[str, Sequence[Parameter]] = {
     "POST /api/v3/order": (
         _SYMBOL,
         _SIDE,
-        grammar.one_of("type", "LIMIT", "LIMIT_MAKER"),
+        grammar.one_of("type", *_SPOT_TYPES),
         grammar.one_of("timeInForce", "GTC", "IOC", "FOK", required=False),
-        grammar.decimal("quantity"),
-        grammar.decimal("price"),
+        grammar.decimal("quantity", required=False),
+        grammar.decimal("quoteOrderQty", required=False),
+        grammar.decimal("price", required=False),
         _id("newClientOrderId"),
         grammar.one_of("newOrderRespType", "FULL"),  # futures have ACK and RESULT only
         *_TAIL,
@@ -56,10 +66,10 @@ TABLES: Mapping[str, Sequence[Parameter]] = {
         _SYMBOL,
         _SIDE,
         grammar.one_of("positionSide", "BOTH", "LONG", "SHORT"),  # spot has no such parameter
-        grammar.one_of("type", "LIMIT"),
+        grammar.one_of("type", *_USD_M_TYPES),
         grammar.decimal("quantity"),
-        grammar.decimal("price"),
-        grammar.one_of("timeInForce", "GTC", "IOC", "FOK", "GTX"),
+        grammar.decimal("price", required=False),
+        grammar.one_of("timeInForce", "GTC", "IOC", "FOK", "GTX", required=False),
         _id("newClientOrderId"),
         *_TAIL,
     ),
@@ -92,13 +102,15 @@ def decode(payload: bytes) -> Decoded:
 
 def _order(found: Request) -> Facts:
     values = found.values
-    if (values["type"] == "LIMIT") != ("timeInForce" in values):
-        detail = "stands with LIMIT, and not with LIMIT_MAKER"
-        raise PayloadError(Code.PAYLOAD_MALFORMED, "request.'timeInForce'", detail)
+    trade.check_type(values, values["type"], _SPOT_TYPES)
+    if "quoteOrderQty" in values and values["side"] == "SELL":
+        detail = "of a sale says nothing about what is sold"
+        raise PayloadError(Code.PAYLOAD_UNSUPPORTED, "request.'quoteOrderQty'", detail)
     return _trade(found, ORDER, SPOT, SPOT_QUOTES)
 
 
 def _futures_order(found: Request) -> Facts:
+    trade.check_type(found.values, found.values["type"], _USD_M_TYPES)
     return _trade(found, FUTURES_ORDER, USD_M, USD_M_QUOTES)
 
 
@@ -112,8 +124,9 @@ def _trade(found: Request, action: str, market: str, quotes: Sequence[str]) -> F
         quote,
         Side(values["side"].lower()),
         values["type"],
-        values["quantity"],
-        values["price"],
+        values.get("quantity"),
+        values.get("price"),
+        values.get("quoteOrderQty"),
     )
     return order.facts(
         action,

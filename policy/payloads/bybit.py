@@ -14,6 +14,7 @@ from policy.algorithms import Algorithm
 from policy.model import Decoded, Facts, Format, Side
 from policy.payloads.exchange import grammar, request, trade
 from policy.payloads.exchange.request import Request, Tables
+from policy.payloads.exchange.trade import Types
 
 TAG = "bybit.request"
 ORDER, CANCEL = "bybit.order", "bybit.cancel"
@@ -28,12 +29,21 @@ _HEADERS = (
 _CATEGORY = grammar.one_of("category", *MARKETS)
 _SYMBOL = grammar.text("symbol", "[A-Z0-9]{5,20}", "a symbol, 5 to 20 of A-Z 0-9")
 
+# What stands with each kind of order, in one of these ways and no other.
+_TYPES: Types = {
+    "spot Limit": ({"price"},),
+    "spot Market": ({"marketUnit"},),
+    "linear Limit": ({"price"},),
+    "linear Market": (frozenset(),),
+}
+
 TABLES: Tables = {
     "POST /v5/order/create": (
         _CATEGORY,
         grammar.client_id("orderLinkId"),
-        grammar.one_of("orderType", "Limit"),
-        grammar.decimal("price"),
+        grammar.one_of("marketUnit", "baseCoin", required=False),  # what qty counts
+        grammar.one_of("orderType", "Limit", "Market"),
+        grammar.decimal("price", required=False),
         grammar.decimal("qty"),
         grammar.one_of("side", "Buy", "Sell"),
         _SYMBOL,
@@ -56,16 +66,18 @@ def decode(payload: bytes) -> Decoded:
 
 def _order(found: Request) -> Facts:
     values = found.values
+    trade.check_type(values, f"{values['category']} {values['orderType']}", _TYPES)
     base, quote = trade.split(values["symbol"], QUOTES)
+    order_type = values["timeInForce"] if "price" in values else "Market"
     order = trade.Order(
         MARKETS[values["category"]],
         values["symbol"],
         base,
         quote,
         Side(values["side"].lower()),
-        values["timeInForce"],
+        order_type,
         values["qty"],
-        values["price"],
+        values.get("price"),
     )
     return order.facts(
         ORDER,

@@ -14,6 +14,7 @@ from policy.algorithms import Algorithm
 from policy.model import Decoded, Facts, Format, Side
 from policy.payloads.exchange import grammar, request, trade
 from policy.payloads.exchange.request import Request, Tables
+from policy.payloads.exchange.trade import Types
 
 TAG = "deribit.request"
 VENUE = "deribit"
@@ -25,6 +26,8 @@ _HEADERS = (
     grammar.milliseconds("timestamp"),
     grammar.text("nonce", "[A-Za-z0-9]{1,32}", "1 to 32 of A-Z a-z 0-9"),
 )
+# What stands with each type of order, in one of these ways and no other.
+_TYPES: Types = {"limit": ({"price"}, {"price", "post_only"}), "market": (frozenset(),)}
 _ORDER = (  # by name, in alphabetical order
     grammar.decimal("amount"),
     grammar.text(
@@ -34,9 +37,9 @@ _ORDER = (  # by name, in alphabetical order
     ),
     grammar.client_id("label"),
     grammar.one_of("post_only", "true", required=False),
-    grammar.decimal("price"),
+    grammar.decimal("price", required=False),
     grammar.one_of("time_in_force", "good_til_cancelled", "fill_or_kill", "immediate_or_cancel"),
-    grammar.one_of("type", "limit"),
+    grammar.one_of("type", *_TYPES),
 )
 
 TABLES: Tables = {
@@ -79,8 +82,12 @@ def _order(found: Request, side: Side) -> Facts:
     pair, _, kind = name.partition("-")
     base, _, quote = pair.partition("_")
     market = PERPETUAL if kind else SPOT
+    trade.check_type(values, values["type"], _TYPES)
     order_type = "post_only" if "post_only" in values else values["time_in_force"]
-    order = trade.Order(market, name, base, quote, side, order_type, amount, values["price"])
+    price = values.get("price")
+    if price is None:
+        order_type = "market"
+    order = trade.Order(market, name, base, quote, side, order_type, amount, price)
     facts = order.facts(ORDER, timestamp=_timestamp(found), nonce=found.headers["nonce"])
     if name not in INVERSE:
         return facts

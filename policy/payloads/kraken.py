@@ -14,6 +14,7 @@ from policy.algorithms import Algorithm
 from policy.model import Decoded, Facts, Format, Side
 from policy.payloads.exchange import grammar, request, trade
 from policy.payloads.exchange.request import Parameter
+from policy.payloads.exchange.trade import Types
 
 TAG = "kraken.request"
 ORDER, CANCEL, WITHDRAWAL = "kraken.order", "kraken.cancel", "kraken.withdrawal"
@@ -23,14 +24,25 @@ QUOTES = ("USDT", "USDC", "USD", "EUR", "GBP", "XBT", "ETH")
 # A nonce must rise, and nothing else ends a request's life: as a time it can be checked.
 _NONCE = grammar.milliseconds("nonce")
 
+# What stands with each type of order, in one of these ways and no other.
+_TYPES: Types = {
+    "limit": (
+        {"price"},
+        {"price", "oflags"},
+        {"price", "timeinforce"},
+        {"price", "oflags", "timeinforce"},
+    ),
+    "market": (frozenset(),),
+}
+
 TABLES: Mapping[str, Sequence[Parameter]] = {  # by name, in alphabetical order
     "POST /0/private/AddOrder": (
         grammar.text("cl_ord_id", "[A-Za-z0-9-]{1,36}", "an id of A-Z a-z 0-9 -", required=False),
         _NONCE,
         grammar.one_of("oflags", "post", required=False),  # others change what volume means
-        grammar.one_of("ordertype", "limit"),
+        grammar.one_of("ordertype", *_TYPES),
         grammar.text("pair", "[A-Z0-9]{5,16}", "a pair, 5 to 16 of A-Z 0-9"),
-        grammar.decimal("price"),
+        grammar.decimal("price", required=False),
         grammar.one_of("timeinforce", "GTC", "IOC", required=False),
         grammar.one_of("type", "buy", "sell"),
         grammar.decimal("volume"),
@@ -64,9 +76,10 @@ def decode(payload: bytes) -> Decoded:
 def _order(values: Mapping[str, str]) -> Facts:
     pair, nonce = values["pair"], values["nonce"]
     base, quote = trade.split(pair, QUOTES)
-    order = trade.Order(
-        SPOT, pair, base, quote, Side(values["type"]), "limit", values["volume"], values["price"]
-    )
+    order_type, side = values["ordertype"], Side(values["type"])
+    trade.check_type(values, order_type, _TYPES)
+    price = values.get("price")
+    order = trade.Order(SPOT, pair, base, quote, side, order_type, values["volume"], price)
     return order.facts(ORDER, timestamp=int(nonce), nonce=nonce)
 
 

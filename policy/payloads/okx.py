@@ -15,6 +15,7 @@ from policy.algorithms import Algorithm
 from policy.model import Decoded, Facts, Format, Side
 from policy.payloads.exchange import grammar, request, trade
 from policy.payloads.exchange.request import Request, Tables
+from policy.payloads.exchange.trade import Types
 from policy.reasons import Code, PayloadError
 
 TAG = "okx.request"
@@ -30,15 +31,26 @@ _TIME = grammar.text(
 _MARKET = grammar.text("instId", "[A-Z0-9]{1,16}-[A-Z0-9]{1,16}", "a spot pair, like BTC-USDT")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+# What stands with each type of order, in one of these ways and no other.
+_PRICED = ({"px"},)
+_TYPES: Types = {
+    "limit": _PRICED,
+    "post_only": _PRICED,
+    "fok": _PRICED,
+    "ioc": _PRICED,
+    "market": ({"tgtCcy"},),
+}
+
 TABLES: Tables = {
     "POST /api/v5/trade/order": (
         grammar.client_id("clOrdId"),
         _MARKET,
-        grammar.one_of("ordType", "limit", "post_only", "fok", "ioc"),
-        grammar.decimal("px"),
+        grammar.one_of("ordType", *_TYPES),
+        grammar.decimal("px", required=False),
         grammar.one_of("side", "buy", "sell"),
         grammar.decimal("sz"),
         grammar.one_of("tdMode", "cash"),
+        grammar.one_of("tgtCcy", "base_ccy", required=False),  # what sz of a market order counts
     ),
     "POST /api/v5/trade/cancel-order": (grammar.client_id("clOrdId"), _MARKET),
     "POST /api/v5/asset/withdrawal": (
@@ -77,6 +89,7 @@ def _expires_at(timestamp: int) -> int:
 
 def _order(found: Request, timestamp: int) -> Facts:
     values = found.values
+    trade.check_type(values, values["ordType"], _TYPES)
     base, _, quote = values["instId"].partition("-")
     order = trade.Order(
         SPOT,
@@ -86,7 +99,7 @@ def _order(found: Request, timestamp: int) -> Facts:
         Side(values["side"]),
         values["ordType"],
         values["sz"],
-        values["px"],
+        values.get("px"),
     )
     return order.facts(
         ORDER, timestamp=timestamp, nonce=values["clOrdId"], expires_at=_expires_at(timestamp)

@@ -7,12 +7,13 @@ from itertools import islice
 
 from policy import amounts
 from policy.engine import decide
+from policy.markets import PRICE_DECIMALS
 from policy.model import Ask, Counter, Facts, Role, Transfer, Used
 from policy.prove import scope
 from policy.prove.answer import Step
 from policy.prove.questions import Question
 from policy.prove.scope import LISTED
-from policy.rules import PRICE_DECIMALS, Grant, KeyPolicy, Policy
+from policy.rules import Grant, KeyPolicy, Policy
 from policy.windows import Window
 
 _MOST_STEPS = 2000

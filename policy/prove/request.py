@@ -5,12 +5,13 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from policy import amounts
+from policy.markets import PRICE_DECIMALS
 from policy.model import Ask, Facts, Role, Side, Transfer
 from policy.prove import scope
 from policy.prove.answer import Step
 from policy.prove.questions import Question
 from policy.prove.scope import LISTED
-from policy.rules import PRICE_DECIMALS, Grant, KeyPolicy, Limit, Per, Policy
+from policy.rules import Grant, KeyPolicy, Limit, Per, Policy
 
 _OTHER = object()  # stands for every value that neither policy nor question names
 _TIMES = 20  # openings of a grant at which a request is tried

@@ -170,7 +170,10 @@ def _ask(random: Random) -> Ask:
     source = random.choice((None, None, *PLACES))
     side = random.choice((None, None, *Side))
     session = random.random() < 0.1
-    facts = Facts("intent.transfer", transfers, source=source, side=side, session=session)
+    price = None if side is None else random.choice(("1", "1", None))
+    facts = Facts(
+        "intent.transfer", transfers, source=source, side=side, price=price, session=session
+    )
     address = random.choice((None, "10.1.2.3", "10.1.3.3", "10.2.0.1"))
     return Ask("k", "intent", random.choice(CALLERS), facts, address)
 

@@ -23,7 +23,7 @@ CASES: dict[str, tuple[tuple[str, Any], str, str]] = {
     "unknown section": (
         ("rules", {}),
         "rules",
-        "unknown field; known here: schema, assets, addresses, contracts, groups, keys",
+        "unknown field; known here: schema, assets, addresses, contracts, markets, groups, keys",
     ),
     "no keys": (("keys", {}), "keys", "must not be empty"),
     "keys missing": (("keys", REMOVED), "keys", "is required"),

@@ -14,10 +14,10 @@ ADDRESS = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 MILLISECONDS = re.compile(r"[1-9][0-9]{12}", re.ASCII)  # 2001-09-09 to 2286-11-20
 
 
-def decimal(name: str) -> Parameter:
+def decimal(name: str, *, required: bool = True) -> Parameter:
     """A number above zero, such as ``0.02``."""
     expected = "a decimal above zero without sign, exponent or needless zeros"
-    return Parameter(name, DECIMAL, expected)
+    return Parameter(name, DECIMAL, expected, required)
 
 
 def milliseconds(name: str) -> Parameter:

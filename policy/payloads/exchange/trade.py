@@ -3,13 +3,15 @@
 An order counts what it may give away and not what it may bring: a buy gives at
 most price times quantity of the quote asset, a sell exactly the quantity of the
 base asset, however low its price. (A sell's price is a floor, so that a limit on
-price times quantity would be no limit.)
+price times quantity would be no limit.) A buy without a price may give everything
+away, as far as the request says; ``policy.markets`` knows better or refuses it.
 
 Amounts have 36 decimals, the most that a policy may give an asset, so that every
 product is exact, and rounding to the asset's own decimals is left to the engine.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from policy import amounts, fields
@@ -19,10 +21,17 @@ from policy.reasons import Code, PayloadError
 DECIMALS = amounts.MAX_DECIMALS
 PART = DECIMALS // 2  # decimals that a price and a quantity may have each
 
+# By an order's type: the parameters that stand with it, in one of these ways.
+Types = Mapping[str, tuple[AbstractSet[str], ...]]
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A limit order. ``market`` is a CAIP-2 name; ``price`` and ``quantity`` are decimals."""
+    """An order. ``market`` is a CAIP-2 name; ``price`` and ``quantity`` are decimals.
+
+    Without a price it takes what it gets. ``spends`` is the sum of the quote asset that a
+    buy without a quantity is for.
+    """
 
     market: str
     symbol: str
@@ -30,19 +39,23 @@ class Order:
     quote: str
     side: Side
     order_type: str
-    quantity: str
-    price: str
+    quantity: str | None
+    price: str | None
+    spends: str | None = None
 
     @property
     def transfer(self) -> Transfer:
         """What it may give away, to its market."""
-        if self.side is Side.BUY:
-            given, amount = self.quote, _part(self.price) * _part(self.quantity)
-        else:
-            given, amount = self.base, base_units(self.quantity)
-        return Transfer(
-            f"{given}@{self.market}", amount, f"{self.market}/{self.symbol}", decimals=DECIMALS
-        )
+        place = f"{self.market}/{self.symbol}"
+        if self.side is Side.SELL and self.quantity is not None:
+            return payment(f"{self.base}@{self.market}", self.quantity, place)
+        given = f"{self.quote}@{self.market}"
+        if self.spends is not None:
+            return payment(given, self.spends, place)
+        if self.price is not None and self.quantity is not None:
+            amount = _part(self.price) * _part(self.quantity)
+            return Transfer(given, amount, place, decimals=DECIMALS)
+        return Transfer(given, amounts.MAX_AMOUNT, place)  # the policy may know a price
 
     def facts(
         self,
@@ -71,6 +84,19 @@ class Order:
             price=self.price,
             timestamp=timestamp,
         )
+
+
+def check_type(values: Mapping[str, str], order_type: str, types: Types) -> None:
+    """Check that an order has what orders of its type have, and nothing that others have.
+
+    Raises:
+        PayloadError: something is missing, or does not belong to the type.
+    """
+    known = frozenset[str]().union(*(item for ways in types.values() for item in ways))
+    if known & values.keys() not in types[order_type]:
+        ways = " or ".join(", ".join(sorted(way)) for way in types[order_type])
+        detail = f"an order of type {order_type} has {ways or 'nothing'}; see the other types"
+        raise PayloadError(Code.PAYLOAD_MALFORMED, "request", detail)
 
 
 def base_units(text: str) -> int:

@@ -169,7 +169,7 @@ HOSTILE = {
     "two flags": (FULL.replace(b"oflags=post", b"oflags=post,viqc"), Code.PAYLOAD_MALFORMED),
     "conditional close": (ORDER + b"&close[price]=1", Code.PAYLOAD_UNSUPPORTED),
     "market order": (
-        ORDER.replace(b"=limit", b"=market").replace(b"&price=37500", b""),
+        ORDER.replace(b"=limit", b"=market"),
         Code.PAYLOAD_MALFORMED,
     ),
     "no price": (ORDER.replace(b"&price=37500", b""), Code.PAYLOAD_MALFORMED),
