@@ -80,6 +80,10 @@ bench: $(INSTALLED) ## Cost beside the token, as ratios: make bench, make bench 
 bench-policy: $(INSTALLED) ## 10,000 keys: how long they take to load, and what a decision costs
 	$(BIN)/python -m loadtest.bench_policy
 
+.PHONY: bench-pool
+bench-pool: $(INSTALLED) ## The session pool beside plain loops: make bench-pool ARGS=--quick
+	$(BIN)/python -m loadtest.pool $(ARGS)
+
 .PHONY: proto
 proto: $(INSTALLED) ## Generate signer/v1 from proto/
 	$(BIN)/python -m deploy.dev.protos

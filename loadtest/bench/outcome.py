@@ -56,7 +56,7 @@ def read(path: Path) -> Outcome:
 def show(outcome: Outcome, console: Console) -> None:
     """Print the samples of the last round, and every figure beside its bound."""
     console.print(_samples(outcome.rounds[-1]))
-    console.print(_figures(outcome.figures))
+    console.print(table_of(outcome.figures))
 
 
 def _samples(samples: Round) -> Table:
@@ -69,7 +69,8 @@ def _samples(samples: Round) -> Table:
     return table
 
 
-def _figures(figures: list[Figure]) -> Table:
+def table_of(figures: list[Figure]) -> Table:
+    """Lay out every figure beside its bound."""
     table = Table(title="What must hold; medians of the rounds")
     for column in ("figure", "value", "bound", "rounds", ""):
         table.add_column(column, justify="left" if column == "figure" else "right")

@@ -11,8 +11,9 @@ import coincurve
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from nacl.bindings import crypto_sign_open
+from nacl.exceptions import BadSignatureError
 
 from policy.algorithms import Algorithm, Digest
 from signer.hsm.mechanisms import MAC_SIZES, SCHEMES
@@ -24,6 +25,7 @@ Verifier = Callable[[bytes, Digest, bytes], bool]
 _Check = Callable[[bytes, bytes], None]  # of cryptography: raises InvalidSignature
 
 _SCALAR_SIZE: Final = 32
+_ED25519_SIZE: Final = 64
 _SHA256: Final = hashes.SHA256()
 _PSS: Final = padding.PSS(padding.MGF1(_SHA256), salt_length=_SHA256.digest_size)
 
@@ -38,6 +40,8 @@ def verifier(public_key: PublicKey, algorithm: Algorithm) -> Verifier:
         return _mac(MAC_SIZES[algorithm])
     if algorithm is Algorithm.ECDSA_SECP256K1:
         return _secp256k1(public_key.point)
+    if algorithm is Algorithm.ED25519:
+        return _ed25519(public_key.encoded)
     return _native(_CHECKS[algorithm](public_key.encoded))
 
 
@@ -87,8 +91,18 @@ def _p256(point: bytes) -> _Check:
     return lambda signature, message: key.verify(_der(signature), message, scheme)
 
 
-def _ed25519(encoded: bytes) -> _Check:
-    return Ed25519PublicKey.from_public_bytes(encoded).verify
+def _ed25519(public_key: bytes) -> Verifier:
+    # libsodium does it in two thirds of OpenSSL's time, and is no less strict.
+    def verify(message: bytes, digest: Digest, signature: bytes) -> bool:
+        if len(signature) != _ED25519_SIZE:
+            return False
+        try:
+            crypto_sign_open(signature + message, public_key)
+        except BadSignatureError:
+            return False
+        return digest is Digest.NATIVE
+
+    return verify
 
 
 def _rsa_pkcs1(der: bytes) -> _Check:
@@ -104,7 +118,6 @@ def _rsa_pss(der: bytes) -> _Check:
 
 _CHECKS: Final[Mapping[Algorithm, Callable[[bytes], _Check]]] = {
     Algorithm.ECDSA_P256: _p256,
-    Algorithm.ED25519: _ed25519,
     Algorithm.RSA_PKCS1_SHA256: _rsa_pkcs1,
     Algorithm.RSA_PSS_SHA256: _rsa_pss,
 }

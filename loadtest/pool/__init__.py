@@ -1,0 +1,1 @@
+"""What the session pool costs, beside loops that have nothing but the token."""
