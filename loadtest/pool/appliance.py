@@ -5,14 +5,13 @@ import os
 import resource
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
-from loadtest.bench.remote import Remote
 from loadtest.bench.sample import Sample
 from loadtest.bench.verdict import Figure
-from loadtest.pool.side import P256, Place, Say, Seen, Size, open_side
+from loadtest.pool.side import P256, Place
+from loadtest.pool.sides import Say, Sides, Size, together
 from tests.faulty import building
 from tests.support.faulty import Faulty
 
@@ -52,25 +51,12 @@ OFFERING: Final = 64  # threads
 MODERATE: Final = 0.7
 OVERLOAD: Final = 2.0
 
-Sides = dict[str, list[Remote[object]]]
 
-
-def measure(faulty: Faulty, place: Place, size: Size, say: Say) -> Iterator[Figure]:
-    """Measure everything, by one process, by one on one core, and by one on each core.
-
-    The last is how the supervisor starts the signing processes.
-    """
-    with ExitStack() as stack:
-        whole = stack.enter_context(Remote[object](open_side, place))
-        each = [
-            stack.enter_context(Remote[object](open_side, replace(place, cores=frozenset({core}))))
-            for core in sorted(place.cores)
-        ]
-        sides = {"one process": [whole], "one core": each[:1], "a process a core": each}
-        yield from saturation(faulty, place, sides, size, say)
-        del sides["a process a core"]
-        yield from overhead(faulty, sides, size, say)
-        yield from overload(faulty, whole, size, say)
+def measure(faulty: Faulty, place: Place, sides: Sides, size: Size, say: Say) -> Iterator[Figure]:
+    """Measure everything."""
+    yield from saturation(faulty, place, sides, size, say)
+    yield from overhead(faulty, sides, size, say)
+    yield from overload(faulty, sides, size, say)
 
 
 def saturation(
@@ -79,24 +65,17 @@ def saturation(
     """Compare the best rate with that of a C loop with the best number of threads."""
     FAST.simulate(faulty)
     best = max(C_THREADS, key=lambda threads: _in_c(place, threads, size.seconds / 2).rate)
-    shares: dict[str, list[float]] = {name: [] for name in sides}
+    shares: dict[str, list[float]] = {}
     for _ in range(size.rounds):
         alone = _in_c(place, best, size.seconds)
         say(f"appliance, C by {best} threads: {alone.rate:.0f} a second")
-        for name, processes in sides.items():
-            rate = _together(processes, size.seconds)
-            shares[name].append(rate / alone.rate)
-            say(f"appliance, pool by {name}: {rate:.0f} a second")
+        for name in ("one process", "one core", "a process a core"):
+            order = ("pool", P256, FAST.sessions, 2 * FAST.sessions, size.seconds)
+            rate = together(sides.by_name(name), *order)
+            shares.setdefault(name, []).append(rate / alone.rate)
+            say(f"appliance, {name}: {rate:.0f} a second")
     for name, values in shares.items():
         yield Figure(f"appliance, {name}: pool / C", tuple(values), SATURATION, rising=True)
-
-
-def _together(processes: list[Remote[object]], seconds: float) -> float:
-    """Let processes sign side by side; returns signatures a second."""
-    for process in processes:
-        process.send("pool", P256, FAST.sessions, 2 * FAST.sessions, seconds)
-    found = [process.result() for process in processes]
-    return sum(sample.rate for sample in found if isinstance(sample, Sample))
 
 
 def _in_c(place: Place, threads: int, seconds: float) -> Sample:
@@ -115,45 +94,41 @@ def overhead(faulty: Faulty, sides: Sides, size: Size, say: Say) -> Iterator[Fig
     """Compare the median of a signature with that of a verified call in the caller's thread."""
     faulty.latency(service_ms=TOKEN_MS)
     pause = TOKEN_MS / 1000  # as long as the token takes: half load
-    for name, (process, *_) in sides.items():
+    for name in ("one process", "one core"):
+        (process,) = sides.by_name(name)
         values = []
         for _ in range(size.rounds):
-            alone = process.call("plain latency", SESSIONS, size.seconds, pause)
-            by_pool = process.call("pool latency", SESSIONS, size.seconds, pause)
-            assert isinstance(alone, float)  # noqa: S101 - for the type
-            assert isinstance(by_pool, float)  # noqa: S101 - for the type
-            values.append((by_pool - alone) * 1e6)
-            say(f"1 ms, {name}: {alone * 1e6:.0f} µs alone, {by_pool * 1e6:.0f} µs by the pool")
+            alone, by_pool = (
+                process.call(what, SESSIONS, size.seconds, pause) * 1e6
+                for what in ("plain latency", "pool latency")
+            )
+            values.append(by_pool - alone)
+            say(f"1 ms token, {name}: {alone:.0f} µs alone, {by_pool:.0f} µs by the pool")
         title = f"1 ms token, {name}: added by the pool"
         yield Figure(title, tuple(values), OVERHEAD_US, rising=False, unit="µs")
 
 
-def overload(faulty: Faulty, side: Remote[object], size: Size, say: Say) -> Iterator[Figure]:
+def overload(faulty: Faulty, sides: Sides, size: Size, say: Say) -> Iterator[Figure]:
     """Compare twice the best rate with seven tenths of it."""
     SMALL.simulate(faulty)
+    side = sides.whole
     tails, refusals, goodputs = [], [], []
     for _ in range(size.rounds):
-        best = side.call("pool", P256, SMALL.sessions, 2 * SMALL.sessions, size.seconds)
-        assert isinstance(best, Sample)  # noqa: S101 - for the type
+        best = side.call("pool", P256, SMALL.sessions, 2 * SMALL.sessions, size.seconds).rate
         moderate, over = (
-            _offered(side, share * best.rate, size.seconds) for share in (MODERATE, OVERLOAD)
+            side.call("offer", SMALL.sessions, share * best, size.seconds, OFFERING)
+            for share in (MODERATE, OVERLOAD)
         )
         tails.append(p99(over.accepted) / p99(moderate.accepted))
         refusals.append(p99(over.refused) * 1000)
-        goodputs.append(len(over.accepted) / size.seconds / best.rate)
+        goodputs.append(len(over.accepted) / size.seconds / best)
         say(
-            f"overload: best {best.rate:.0f} a second; p99 {p99(moderate.accepted) * 1000:.1f} ms"
+            f"overload: best {best:.0f} a second; p99 {p99(moderate.accepted) * 1000:.1f} ms"
             f" at {MODERATE:.0%}, {p99(over.accepted) * 1000:.1f} ms at {OVERLOAD:.0%}"
         )
     yield Figure("overload: p99 / p99 at 70 %", tuple(tails), TAIL, rising=False)
     yield Figure("overload: p99 of refusals", tuple(refusals), REFUSED_MS, rising=False, unit="ms")
     yield Figure("overload: goodput / best", tuple(goodputs), GOODPUT, rising=True)
-
-
-def _offered(side: Remote[object], rate: float, seconds: float) -> Seen:
-    seen = side.call("offer", SMALL.sessions, rate, seconds, OFFERING)
-    assert isinstance(seen, Seen)  # noqa: S101 - for the type
-    return seen
 
 
 def p99(times: list[float]) -> float:

@@ -18,7 +18,7 @@ from loadtest.bench.outcome import table_of
 from loadtest.bench.verdict import Figure
 from loadtest.errors import LoadtestError
 from loadtest.pool.figures import measure
-from loadtest.pool.side import Size
+from loadtest.pool.sides import Size
 
 OUT = Path("build/pool.json")
 FULL = Size(rounds=5, seconds=2.0)

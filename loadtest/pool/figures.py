@@ -6,17 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from loadtest.bench.remote import Remote
-from loadtest.bench.sample import Sample
 from loadtest.bench.verdict import Figure
 from loadtest.pool import appliance
-from loadtest.pool.side import ALGORITHMS, Place, Say, Size, open_side
+from loadtest.pool.side import ALGORITHMS, Place
+from loadtest.pool.sides import Say, Sides, Size, opened, together
 from tests.support.faulty import Faulty
 from tests.support.softhsm import make_softhsm
 
 SHARE: Final = 0.9
 SESSIONS: Final = 2
-CALLERS: Final = 4  # enough that a session never waits for one
+CALLERS: Final = 2  # for each session: enough that it never waits for one
 
 
 def measure(directory: Path, size: Size, say: Say) -> Iterator[Figure]:
@@ -28,26 +27,39 @@ def measure(directory: Path, size: Size, say: Say) -> Iterator[Figure]:
     store = make_softhsm(directory / "store", "bench")
     cores = frozenset(os.sched_getaffinity(0))
     raw = Place(store.module, store.token, None, store.pin_file, store.environment, cores)
-    yield from rates(raw, size, say)
+    with opened(raw) as sides:
+        yield from rates(sides, size, say)
     with Faulty(directory, token=store.token) as faulty:
         faulty.cache()
         variables = store.environment | faulty.variables
         place = replace(raw, module=faulty.module, serial="faulty-0", variables=variables)
-        yield from appliance.measure(faulty, place, size, say)
+        with opened(place) as sides:
+            yield from appliance.measure(faulty, place, sides, size, say)
 
 
-def rates(place: Place, size: Size, say: Say) -> Iterator[Figure]:
-    """Compare the pool with python-pkcs11's own loop, which verifies or does not."""
-    with Remote(open_side, place) as side:
-        for algorithm in ALGORITHMS:
-            beside: dict[str, list[float]] = {"verified": [], "plain": []}
-            for _ in range(size.rounds):
-                by_pool: Sample = side.call("pool", algorithm, SESSIONS, CALLERS, size.seconds)
-                line = f"{algorithm:16} pool {by_pool.rate:6.0f}"
-                for what, shares in beside.items():
-                    alone: Sample = side.call(what, algorithm, SESSIONS, size.seconds)
-                    shares.append(by_pool.rate / alone.rate)
-                    line += f", {what} loop {alone.rate:6.0f}"
-                say(f"{line} a second")
-            for what, shares in beside.items():
-                yield Figure(f"{algorithm}: pool / {what} loop", tuple(shares), SHARE, rising=True)
+def rates(sides: Sides, size: Size, say: Say) -> Iterator[Figure]:
+    """Compare two sessions of the pool with python-pkcs11's own two threads.
+
+    That loop verifies each signature, as the pool must, or it does not.
+    """
+    pools = {"one process": SESSIONS, "a process a core": SESSIONS // len(sides.each) or 1}
+    for algorithm in ALGORITHMS:
+        shares: dict[str, list[float]] = {}
+        for _ in range(size.rounds):
+            loops = {
+                what: sides.whole.call(what, algorithm, SESSIONS, size.seconds).rate
+                for what in ("verified", "plain")
+            }
+            for name, sessions in pools.items():
+                order = ("pool", algorithm, sessions, CALLERS * sessions, size.seconds)
+                rate = together(sides.by_name(name), *order)
+                say(f"{algorithm}, {name}: {rate:.0f} a second; loops {_listed(loops)}")
+                for what, alone in loops.items():
+                    title = f"{algorithm}, {name}: pool / {what} loop"
+                    shares.setdefault(title, []).append(rate / alone)
+        for title, values in shares.items():
+            yield Figure(title, tuple(values), SHARE, rising=True)
+
+
+def _listed(loops: dict[str, float]) -> str:
+    return ", ".join(f"{what} {rate:.0f}" for what, rate in loops.items())

@@ -38,17 +38,6 @@ NEVER_TOO_SMALL: Final = 1024  # a buffer for any signature, so that no call ask
 START_SECONDS: Final = 0.1
 
 
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How much is measured: rounds, and seconds of each measurement."""
-
-    rounds: int
-    seconds: float
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a process finds its token, and on which cores it runs.
@@ -227,6 +216,7 @@ def _offer(own: Side, sessions: int, rate: float, seconds: float, threads: int) 
 
 
 MEASUREMENTS: Final[Mapping[str, Callable[..., Any]]] = {
+    "begin": lambda _own: None,
     "pool": _pool,
     "plain": _plain,
     "verified": _verified,

@@ -5,7 +5,7 @@ transition that is not in a table is a bug and raises ``KeyError``.
 """
 
 from collections.abc import Mapping
-from enum import Enum, StrEnum, auto
+from enum import IntEnum, StrEnum, auto
 from typing import Final
 
 
@@ -24,7 +24,7 @@ class SessionState(StrEnum):
     CLOSED = "closed"
 
 
-class SessionEvent(Enum):
+class SessionEvent(IntEnum):  # not Enum, whose hash is a function of Python's
     """What happens to a session."""
 
     TRIED = auto()
@@ -57,7 +57,7 @@ class SlotState(StrEnum):
     REFUSED = "refused"  # the PIN is refused; only an operator can help
 
 
-class SlotEvent(Enum):
+class SlotEvent(IntEnum):
     """What happens to a slot."""
 
     FAILED = auto()  # too much, or for certain

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -231,8 +231,11 @@ class Job:
             self.slot.condemn(self.session)
 
 
-def jobs(items: Iterable[Item], now: float) -> Iterator[Job]:
+def jobs(items: Sequence[Item], now: float) -> Iterator[Job]:
     """Put items together, as many as a session does in ``JOB_SECONDS``."""
+    if len(items) == 1:
+        yield Job([items[0]], now)
+        return
     classes: dict[Priority, list[Item]] = {}
     for item in items:
         classes.setdefault(item.way.priority, []).append(item)

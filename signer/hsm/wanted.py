@@ -42,6 +42,10 @@ class Wanted:
             if error.certain and any(item.signature is not None for item in self.items):
                 return OutcomeUnknownError(f"after another signature: {error}")
             return error
+        finally:
+            # Job and items hold each other, which only the garbage collector would end.
+            for item in self.items:
+                item.job = None
 
     def _verified(self, item: Item, message: bytes) -> bytes:
         way = self._way

@@ -1,5 +1,6 @@
 """The pool signs what was approved, once, and releases nothing that does not verify."""
 
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -216,3 +217,16 @@ def test_mechanisms_of_the_real_token(token: Token) -> None:
     assert token.can(pkcs11.Mechanism.ECDSA, MechanismFlag.SIGN)
     assert not token.can(pkcs11.Mechanism.ECDSA, MechanismFlag.ENCRYPT)
     assert not token.can(pkcs11.Mechanism.ECDSA_SHA256, MechanismFlag.SIGN)
+
+
+def test_signing_leaves_nothing_to_the_garbage_collector(pool: Pool, mint: Mint) -> None:
+    """Nothing that a signature needs refers to itself: collecting would stop every thread."""
+    pool.sign(mint.issue(approval(P256)), _in_time())
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(50):
+            pool.sign(mint.issue(approval(P256)), _in_time())
+        assert gc.collect() < 50
+    finally:
+        gc.enable()

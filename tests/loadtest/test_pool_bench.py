@@ -1,0 +1,28 @@
+"""The measurement of the pool as a smoke: every figure comes out, whatever it is."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_figure_is_measured(tmp_path: Path) -> None:
+    """One command measures all, writes it down, and fails only where a bound is missed."""
+    out = tmp_path / "pool.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "loadtest.pool", "--rounds=1", "--seconds=0.1", f"--out={out}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    verdicts = json.loads(out.read_bytes())["verdicts"]
+    names = {verdict["figure"]["name"] for verdict in verdicts}
+    assert len(names) == len(verdicts) == 4 * 4 + 3 + 2 + 3
+    assert all(verdict["value"] != 0 for verdict in verdicts)
+    assert done.returncode == (0 if all(verdict["held"] for verdict in verdicts) else 1), (
+        done.stderr
+    )
