@@ -52,6 +52,12 @@ properties: $(INSTALLED) ## The long campaign of the property tests of policy/
 oracles: $(INSTALLED) ## 10,000 generated payloads a format against other implementations
 	SIGNGATE_FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest -n $(JOBS) --timeout=3600 -k oracle tests/policy
 
+.PHONY: prove-long
+PAIRS ?= 1000000
+prove-long: $(INSTALLED) ## A million generated pairs of policies: what must hold for all of them
+	SIGNGATE_COMPARE_PAIRS=5000 $(BIN)/python -m pytest -n $(JOBS) --timeout=7200 tests/policy/test_compare_properties.py
+	$(BIN)/python -m tests.policy.campaign $(PAIRS)
+
 .PHONY: chaos
 chaos: $(INSTALLED) ## The long campaigns: kills under load, clients racing for the last unit
 	SIGNGATE_KILLS=50 SIGNGATE_ROUNDS=1000 $(BIN)/python -m pytest --timeout=7200 -m long tests/ledger tests/end_to_end
@@ -91,6 +97,12 @@ proto: $(INSTALLED) ## Generate signer/v1 from proto/
 .PHONY: refusals
 refusals: $(INSTALLED) ## Write the table of refusals in deploy/docs from the code
 	$(BIN)/python -m deploy.dev.refusals
+
+.PHONY: mutate
+MODULES ?= policy.engine* policy.windows* policy.rules* policy.amounts* policy.freezes* policy.hours* policy.networks* policy.groups* policy.compile* policy.compare*
+mutate: $(INSTALLED) ## Does a test fail for each mutant of the policy's core: make mutate MODULES='policy.engine*'
+	SIGNGATE_COMPARE_PAIRS=40 mutmut run --max-children $(JOBS) $(MODULES)
+	mutmut results
 
 .PHONY: lock
 lock: ## Resolve the locked versions again

@@ -1,7 +1,6 @@
 """Documents to edit, and the way from them to a policy."""
 
 import copy
-import json
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -13,6 +12,7 @@ from policy.model import Format
 from policy.problems import PolicyError, Problem
 from policy.reasons import Code, PayloadError
 from policy.rules import Policy
+from tests.policy.writing import toml
 
 Tree = dict[str, Any]
 
@@ -83,15 +83,6 @@ def _decode(payload: bytes) -> NoReturn:
     raise PayloadError(Code.PAYLOAD_UNSUPPORTED, "payload", "policies never decode")
 
 
-def _toml(value: object) -> str:
-    """Write a value as TOML; JSON's spelling of strings and numbers is TOML's too."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value)
-
-
 @pytest.fixture(scope="session")
 def formats() -> dict[str, Format]:
     """The two payload formats, as far as a policy looks at them."""
@@ -111,7 +102,7 @@ def formats() -> dict[str, Format]:
 @pytest.fixture(scope="session")
 def write() -> Callable[[Tree], str]:
     """Write a tree as a TOML document."""
-    return lambda tree: "\n".join(f"{name} = {_toml(value)}" for name, value in tree.items())
+    return toml
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,18 @@
+"""Trees as TOML text."""
+
+import json
+from typing import Any
+
+
+def toml(tree: dict[str, Any]) -> str:
+    """Write a tree as a document, a line for each name at its top."""
+    return "\n".join(f"{name} = {_value(value)}" for name, value in tree.items())
+
+
+def _value(value: object) -> str:
+    """Write a value as TOML; JSON's spelling of strings and numbers is TOML's too."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(k)} = {_value(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    return json.dumps(value)
