@@ -15,10 +15,12 @@ from signer.approval import Approval
 from signer.errors import (
     ConflictError,
     HsmError,
+    LedgerUnavailableError,
     OutcomeUnknownError,
     RefusedError,
     SigngateError,
 )
+from signer.gathering import Gathering, Turn
 from signer.model import (
     Conflict,
     Granted,
@@ -30,6 +32,10 @@ from signer.model import (
     Validated,
 )
 
+# Requests in a round of several callers; a caller with so many goes alone; rounds at once,
+# so that one can sign while another waits for the disk.
+GATHERED, ALONE, ROUNDS = 64, 16, 2
+
 Result = Signed | Validated | SigngateError
 
 _log = structlog.get_logger(__name__)
@@ -38,16 +44,37 @@ _log = structlog.get_logger(__name__)
 class Pool(Protocol):
     """The HSM, as this use case sees it: see ``signer.hsm.Pool``."""
 
-    def sign_all(self, approvals: Sequence[Approval], deadline: float) -> list[bytes | Exception]:
+    def sign_all(
+        self, approvals: Sequence[Approval], deadlines: Sequence[float]
+    ) -> list[bytes | Exception]:
         """Return for each a signature that was verified, or what went wrong."""
+
+    def is_quick(self, key: str) -> bool:
+        """Whether requests for a key may wait for one another."""
+
+
+class _Asked(Turn[list[Result]]):
+    """What one caller asks for."""
+
+    __slots__ = ("deadline", "requests")
+
+    def __init__(self, requests: Sequence[SignRequest], deadline: float) -> None:
+        super().__init__(len(requests))
+        self.requests = requests
+        self.deadline = deadline
 
 
 class Signing:
-    """Signs what the policy allows."""
+    """Signs what the policy allows.
+
+    Where the token is quick the requests of several callers go the way together: the
+    threads' wake-ups cost more than the signatures.
+    """
 
     def __init__(self, ledger: Ledger, pool: Pool) -> None:
         self._ledger = ledger
         self._pool = pool
+        self._gathering = Gathering(self._sign_together, GATHERED, _lost, ROUNDS)
 
     def sign(self, requests: Sequence[SignRequest], deadline: float) -> list[Result]:
         """Decide all requests in one transaction, sign what was granted, in order.
@@ -58,23 +85,58 @@ class Signing:
         Raises:
             LedgerUnavailableError: nothing was decided and nothing was signed.
         """
+        if len(requests) < ALONE and all(self._pool.is_quick(item.key) for item in requests):
+            asked = _Asked(requests, deadline)
+            self._gathering.submit(asked)
+            return asked.result()
+        return self._sign(requests, [deadline] * len(requests))
+
+    def _sign_together(self, asked: Sequence[_Asked]) -> None:
+        requests = [request for each in asked for request in each.requests]
+        deadlines = [each.deadline for each in asked for _ in each.requests]
+        try:
+            results = iter(self._sign(requests, deadlines))
+        except Exception as error:  # noqa: BLE001 - whoever asked is told
+            self._failed(asked, error)
+            return
+        for each in asked:
+            each.keep([next(results) for _ in each.requests])
+            each.finish()
+
+    def _failed(self, asked: Sequence[_Asked], error: Exception) -> None:
+        if len(asked) == 1 or isinstance(error, LedgerUnavailableError):
+            for each in asked:
+                each.finish(error)
+        else:  # one of them can't be decided: the others must not suffer
+            for each in asked:
+                self._sign_together([each])
+
+    def _sign(self, requests: Sequence[SignRequest], deadlines: Sequence[float]) -> list[Result]:
         verdicts = self._ledger.decide(requests)
-        granted = [verdict for verdict in verdicts if isinstance(verdict, Granted)]
-        released = iter(self._release(granted, deadline) if granted else ())
+        granted = [
+            (verdict, deadline)
+            for verdict, deadline in zip(verdicts, deadlines, strict=True)
+            if isinstance(verdict, Granted)
+        ]
+        released = iter(self._release(*zip(*granted, strict=True)) if granted else ())
         return [
             next(released) if isinstance(verdict, Granted) else _told(verdict)
             for verdict in verdicts
         ]
 
-    def _release(self, granted: Sequence[Granted], deadline: float) -> Sequence[Result]:
+    def _release(self, granted: Sequence[Granted], deadlines: Sequence[float]) -> Sequence[Result]:
         approvals = [grant.approval for grant in granted]
         try:
-            signatures = self._pool.sign_all(approvals, deadline)
+            signatures = self._pool.sign_all(approvals, deadlines)
         except Exception as error:  # noqa: BLE001 - a bug must not leave a request without an outcome
             signatures = [error] * len(granted)
         results = list(map(_result, granted, signatures))
         self._ledger.settle(list(map(_outcome, approvals, results)))
         return results
+
+
+def _lost() -> OutcomeUnknownError:
+    return OutcomeUnknownError("internal error")
 
 
 def _told(verdict: Refused | Conflict | Signed | Validated) -> Result:

@@ -36,6 +36,11 @@ class Pace:
     def __init__(self) -> None:
         self.seconds = float("inf")
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether a job has room for several."""
+        return self.seconds <= JOB_SECONDS / 2
+
     def note(self, seconds: float) -> None:
         """Take the time of one more."""
         self.seconds = min(seconds, self.seconds * 1.02)

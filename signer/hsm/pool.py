@@ -30,6 +30,7 @@ from signer.hsm.errors import TokenError, code_of, describe
 from signer.hsm.health import SessionState, SlotState
 from signer.hsm.job import Item, Job, Way, jobs
 from signer.hsm.limits import Limits, Observer, Silent, SlotStatus
+from signer.hsm.line import Priority
 from signer.hsm.names import KeyVersion
 from signer.hsm.public_key import PublicKey
 from signer.hsm.session import BoundSession
@@ -86,6 +87,9 @@ class Pool:
         self._entries = self._agreed()
         self._start()
         self._ways = ways(self._entries, limits.bulk_keys)
+        self._ways_of: dict[str, list[Way]] = {}
+        for way in self._ways.values():
+            self._ways_of.setdefault(way.name.key, []).append(way)
 
     def sign(self, approval: Approval, deadline: float, *, slot: str | None = None) -> bytes:
         """Sign exactly what was approved; the signature is verified before it leaves.
@@ -108,13 +112,13 @@ class Pool:
             SignatureInvalidError: what the token gave does not verify.
             OutcomeUnknownError: the token may have signed.
         """
-        result = self.sign_all([approval], deadline, slot=slot)[0]
+        result = self.sign_all([approval], [deadline], slot=slot)[0]
         if isinstance(result, Exception):
             raise result
         return result
 
     def sign_all(
-        self, approvals: Sequence[Approval], deadline: float, *, slot: str | None = None
+        self, approvals: Sequence[Approval], deadlines: Sequence[float], *, slot: str | None = None
     ) -> list[bytes | Exception]:
         """Sign everything that was approved; returns for each what ``sign`` would return or raise.
 
@@ -122,7 +126,10 @@ class Pool:
         """
         now = time.monotonic()
         observer = self._observer if slot is None else _SILENT
-        wanted = [self._wanted(approval, deadline, now, observer) for approval in approvals]
+        wanted = [
+            self._wanted(approval, deadline, now, observer)
+            for approval, deadline in zip(approvals, deadlines, strict=True)
+        ]
         items = [item for each in wanted if isinstance(each, Wanted) for item in each.items]
         self._carry_out(items, now, slot)
         return [each.result() if isinstance(each, Wanted) else each for each in wanted]
@@ -165,6 +172,14 @@ class Pool:
         if name not in self._entries:
             raise HsmRefusedError(f"{name} is not on the token")
         return self._entries[name].public_key
+
+    def is_quick(self, key: str) -> bool:
+        """Tell whether a key's signatures are so quick that waiting for others' costs little.
+
+        Keys whose requests let others go first are not: nobody shall wait for them.
+        """
+        found = self._ways_of.get(key, ())
+        return any(way.pace.is_quick and way.priority is Priority.URGENT for way in found)
 
     def serves(self, key: str, version: int, algorithm: Algorithm) -> bool:
         """Tell whether a key version is on the token and can sign by an algorithm."""

@@ -48,7 +48,7 @@ def one(switched: SwitchedToken, mint: Mint) -> Iterator[Pool]:
 def sign(pool: Pool, mint: Mint, number: int, seconds: float = 5) -> list[bytes | Exception]:
     """Approve so many signatures, and make them together."""
     approvals = [mint.issue(approval(P256)) for _ in range(number)]
-    return pool.sign_all(approvals, time.monotonic() + seconds)
+    return pool.sign_all(approvals, [time.monotonic() + seconds] * number)
 
 
 def at(places: set[int], fault: Callable[[bytes], bytes | int]) -> Callable[[bytes], bytes | int]:
@@ -117,7 +117,7 @@ def test_a_stuck_call_is_unknown_and_what_comes_after_it_is_not_begun(
 def test_forged_and_used_approvals_fail_alone(one: Pool, mint: Mint) -> None:
     """An approval that was never issued, or twice in one batch, signs nothing more."""
     good, twice, forged = mint.issue(approval(P256)), mint.issue(approval(P256)), approval(P256)
-    found = one.sign_all([good, twice, forged, twice], time.monotonic() + 5)
+    found = one.sign_all([good, twice, forged, twice], [time.monotonic() + 5] * 4)
     assert [type(result) for result in found] == [
         bytes,
         bytes,

@@ -52,7 +52,7 @@ def start(group: Group, results: list[object], size: int = 1) -> threading.Threa
 
 def waiting(group: Group, count: int) -> None:
     """Return once so many jobs wait."""
-    while len(group._pending) < count:
+    while len(group._gathering._pending) < count:
         threading.Event().wait(0.001)
 
 
@@ -109,7 +109,7 @@ def test_an_interrupted_waiter_leaves_the_queue(*, chosen: bool) -> None:
     def handler(_: int, __: FrameType | None) -> None:
         if chosen:
             commits.release.set()
-            while not group._pending[0].awake:
+            while group._gathering._pending:
                 threading.Event().wait(0.001)
         raise InterruptError
 
@@ -118,7 +118,7 @@ def test_an_interrupted_waiter_leaves_the_queue(*, chosen: bool) -> None:
     with pytest.raises(InterruptError):
         group.submit(Job(work))
     signal.signal(signal.SIGALRM, before)
-    assert not group._pending
+    assert not group._gathering._pending
     commits.release.set()
     threads.append(start(group, results))
     for thread in threads:

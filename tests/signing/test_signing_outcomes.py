@@ -36,7 +36,13 @@ class Token:
     redeem: Callable[[Approval], None]
     failures: dict[str, Exception] = field(default_factory=dict)
 
-    def sign_all(self, approvals: Sequence[Approval], deadline: float) -> list[bytes | Exception]:
+    def is_quick(self, _key: str) -> bool:
+        """Gather whatever may be gathered."""
+        return True
+
+    def sign_all(
+        self, approvals: Sequence[Approval], deadlines: Sequence[float]
+    ) -> list[bytes | Exception]:
         """Return the one signature that it knows, or the failures."""
         for approval in approvals:
             self.redeem(approval)
@@ -143,6 +149,6 @@ def test_an_approval_signs_once(bench: Bench, ledger: Ledger, token: Token) -> N
     """A second use of the same approval is refused below the use case."""
     [granted] = ledger.decide([pay(1)])
     approval = granted.approval  # type: ignore[union-attr]  # it is granted
-    assert token.sign_all([approval], 0) == [SIGNATURE]
+    assert token.sign_all([approval], [0]) == [SIGNATURE]
     with pytest.raises(ApprovalInvalidError):
-        token.sign_all([approval], 0)
+        token.sign_all([approval], [0])
