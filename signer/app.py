@@ -1,5 +1,6 @@
 """The composition root: everything that runs is built here, and only here."""
 
+import time
 from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
@@ -33,10 +34,13 @@ from signer.policies import Policies, unserved
 from signer.rpc.approval_service import ApprovalService
 from signer.rpc.audit_service import AuditService
 from signer.rpc.control_service import ControlService
+from signer.rpc.limiter import Limiter
 from signer.rpc.peer import Identify, only
 from signer.rpc.policy_service import PolicyService
+from signer.rpc.refusals import Refusals, refusing_shed
 from signer.rpc.server import Server
 from signer.rpc.signing_service import SigningService
+from signer.rpc.streams import Streams
 from signer.rpc.tls import credentials
 from signer.stopping import Monitor, Report, Stop
 from signer.v1 import (
@@ -109,16 +113,21 @@ class SigningPort:
     name = "signing"
 
     def __init__(self, config: Config, core: Core, *, shared: bool) -> None:
-        allowed = only(config.signing.callers)
+        self._refusals = Refusals(core.ledger.limited)
+        allowed = refusing_shed(only(config.signing.callers), self._refusals.add)
+        threads = config.server.threads
+        limiter = Limiter(config.rates, core.ledger.policy, time.monotonic, self._refusals.add)
         self._service = SigningService(
             CountedSigning(core.ledger, core.pool, core.meter),
             Keyring(core.ledger.policy, core.pool),
             partial(decode, max_bytes=config.server.max_payload_bytes),
             allowed,
             config.server.request_seconds,
+            limiter.admit,
+            Streams(each=max(1, threads // 4), together=max(1, threads // 2)),
         )
         self._server = Server(
-            config.server.threads,
+            threads,
             MESSAGE_BYTES,
             max_calls=config.server.max_calls,
             shared=shared,
@@ -142,6 +151,7 @@ class SigningPort:
         """Take no more calls and answer those that were accepted."""
         self._service.drain()
         self._server.drain(seconds)
+        self._refusals.close()
 
 
 class ControlPort:
@@ -150,7 +160,8 @@ class ControlPort:
     name = "control"
 
     def __init__(self, config: Config, core: Core, *, shared: bool) -> None:
-        allowed = only(config.control.callers)
+        self._refusals = Refusals(core.ledger.limited)
+        allowed = refusing_shed(only(config.control.callers), self._refusals.add)
         self._ledger = core.ledger
         self._publisher = _publisher(config, core.ledger, core.pool)
         self._service = AuditService(core.ledger, self._publisher.newest, allowed)
@@ -189,6 +200,7 @@ class ControlPort:
         self._service.drain()
         self._ledger.interrupt()
         self._server.drain(seconds)
+        self._refusals.close()
         self._ledger.flush()
         self._publisher.close()
 

@@ -191,9 +191,10 @@ class Server(_Section):
     """Sizes and times of the server.
 
     Attributes:
-        threads: handlers of the signing port, 1 to 256; default 16.
+        threads: handlers of the signing port, 1 to 256; default 16. One caller runs on
+            three quarters of them, and streams on half, a quarter for one caller.
         max_calls: calls under way or waiting for a handler, 16 to 65,536; more are
-            refused at once; default 1,024.
+            refused at once, as are one caller's beyond half of them; default 1,024.
         max_payload_bytes: the largest payload, 1 KiB to 1 MiB; default 262,144.
         request_seconds: the longest a request may take when its caller sets no
             deadline, or a later one, 1 to 60 seconds; default 5.
@@ -238,6 +239,35 @@ class Metrics(_Section):
     listen: Address | None = None
 
 
+class Rate(_Section):
+    """A token bucket.
+
+    Attributes:
+        per_second: how many requests a second, more than 0 to 1,000,000.
+        burst: how many at once after a pause, 1 to 1,000,000.
+    """
+
+    per_second: float = Field(gt=0, le=1_000_000)
+    burst: int = Field(ge=1, le=1_000_000)
+
+
+class Rates(_Section):
+    """How fast requests may come, in each signing process; unlimited where nothing is said.
+
+    Attributes:
+        caller: each caller, over all keys; default unlimited.
+        key: each key; half is shared and half reserved in equal parts for the callers
+            granted on it; default unlimited.
+        callers: single callers by SAN, in the place of ``caller``.
+        keys: single keys, in the place of ``key``.
+    """
+
+    caller: Rate | None = None
+    key: Rate | None = None
+    callers: dict[str, Rate] = {}
+    keys: dict[str, Rate] = {}
+
+
 class Log(_Section):
     """The operational log, JSON lines on standard error.
 
@@ -260,6 +290,7 @@ class Config(_Section):
     policy: Policy = Policy()
     server: Server = Server()
     canary: Canary = Canary()
+    rates: Rates = Rates()
     metrics: Metrics = Metrics()
     log: Log = Log()
 

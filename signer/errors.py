@@ -342,6 +342,16 @@ class TooManyStreamsError(SigngateError):
     code = Code.TOO_MANY_STREAMS
 
 
+class RateLimitedError(SigngateError):
+    """The caller or the key has had its share; there is room again after ``seconds``."""
+
+    code = Code.RATE_LIMITED
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
 class DeadlineExceededError(SigngateError):
     """The caller has stopped waiting: nothing is decided for nobody."""
 

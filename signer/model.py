@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from policy.explain import Explanation
 from policy.model import Decoded
@@ -106,6 +106,13 @@ class Outcome:
     signature: bytes | None
     refused: bool = False
     detail: str = ""
+
+
+class Limited(NamedTuple):
+    """Whose request a rate limit refused: ``by`` is caller, share, or key and its name."""
+
+    caller: str
+    by: str
 
 
 class Ledger(Protocol):

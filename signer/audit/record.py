@@ -147,7 +147,7 @@ class Record(Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``freeze``, ``unfreeze.asked``, ``unfreeze``, ``rate``, ``rate.end.asked``,
     ``rate.end``, ``approval``, ``proposal.made``, ``proposal.approved``,
     ``proposal.rejected``, ``proposal.activated``, ``canary.decision``,
-    ``canary.outcome``.
+    ``canary.outcome``, ``rate.limited``.
     ``decision`` is the index of the decision that an outcome or a replay belongs
     to. ``truncated`` marks an entry whose longest texts and lists were cut.
     """

@@ -1,5 +1,6 @@
 """Policies and root documents: what security officers put in force, within a transaction."""
 
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -7,11 +8,24 @@ from signer.audit import record
 from signer.ledger.rows import DocumentRow, Kind
 from signer.ledger.seeding import Seeding
 from signer.ledger.transaction import Transaction
+from signer.model import Limited
 
 
 def opened(tx: Transaction) -> None:
     """Record that a process opened the ledger."""
     tx.append(event="log.opened", outcome="ok", policy=tx.policy and tx.policy.named)
+
+
+def limited(tx: Transaction, refused: Mapping[Limited, int]) -> None:
+    """Record how many requests of each caller the rate limits refused, by which of them."""
+    for caller in sorted({caller for caller, _ in refused}):
+        counts = sorted((by, count) for (who, by), count in refused.items() if who == caller)
+        tx.append(
+            event="rate.limited",
+            outcome="refused",
+            caller=record.Caller(caller),
+            detail=", ".join(f"{by}: {count}" for by, count in counts),
+        )
 
 
 def activate(

@@ -9,8 +9,9 @@ LINGER_SECONDS = 0.05
 class Flusher:
     """Calls ``flush`` a little after something became due, until it says that all is done."""
 
-    def __init__(self, flush: Callable[[], bool]) -> None:
+    def __init__(self, flush: Callable[[], bool], linger_seconds: float = LINGER_SECONDS) -> None:
         self._flush = flush
+        self._linger = linger_seconds
         self._due = threading.Event()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ledger-flusher", daemon=True)
@@ -30,7 +31,7 @@ class Flusher:
     def _run(self) -> None:
         while True:
             self._due.wait()
-            closing = self._closing.wait(LINGER_SECONDS)
+            closing = self._closing.wait(self._linger)
             self._due.clear()  # before the flush: what is queued meanwhile sets it again
             if not self._flush():
                 self._due.set()

@@ -1,6 +1,6 @@
 """The ledger as the rest of the service sees it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from signer.ledger.store import Reader, reading
 from signer.ledger.transaction import Transaction, tree
 from signer.ledger.watch import Watch
 from signer.ledger.writer import Observer, Silent, Writer, WriterSettings
-from signer.model import Outcome, SignRequest, Verdict
+from signer.model import Limited, Outcome, SignRequest, Verdict
 
 CHECKPOINT = "checkpoint"  # the first half of a checkpoint approval's subject
 
@@ -116,6 +116,14 @@ class Ledger:
     def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Queue the outcomes as leaves of the next transaction; returns at once."""
         self._writer.settle(outcomes)
+
+    def limited(self, refused: Mapping[Limited, int]) -> None:
+        """Record how many requests rate limits refused, by caller and by what refused them.
+
+        Raises:
+            LedgerUnavailableError: nothing was recorded.
+        """
+        self._writer.submit(partial(control.limited, refused=refused))
 
     def activate_policy(self, text: str, by: str) -> int:
         """Put a document in force and return its version; the active one stays as it is.

@@ -42,6 +42,15 @@ def only(callers: frozenset[str]) -> Identify:
     return check
 
 
+def san_of(pem: bytes) -> str:
+    """Return the name in a peer's certificate.
+
+    Raises:
+        UnauthenticatedError: see ``subject_name``.
+    """
+    return _read(pem)[0]
+
+
 @lru_cache(maxsize=4096)
 def _read(pem: bytes) -> tuple[str, str]:
     certificate = x509.load_pem_x509_certificate(pem)

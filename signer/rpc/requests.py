@@ -45,6 +45,11 @@ def key_version_name(name: str) -> tuple[str, int | None]:
     return match[1], int(match[2]) if match[2] else None
 
 
+def key_part(name: str) -> str:
+    """Return what stands in the place of the key, whether or not it is a name."""
+    return name.removeprefix("keys/").partition("/")[0]
+
+
 def sign_request(message: pb.SignPayloadRequest, caller: Caller, decode: Decode) -> SignRequest:
     """Check the fields and decode the payload; the decoder's refusal is carried along.
 

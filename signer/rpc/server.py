@@ -1,7 +1,6 @@
 """A listener: TLS 1.3 (see the package), client certificates, health, reflection."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -9,6 +8,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from signer.errors import ConfigError
+from signer.rpc.fair import FairPool
+from signer.rpc.lanes import Lanes
 from signer.rpc.peer import Identify
 from signer.rpc.status import answers_stream
 
@@ -34,7 +35,8 @@ class Server:
         """Prepare a listener.
 
         ``max_calls`` bounds the calls under way and waiting for a thread: more are
-        refused at once with RESOURCE_EXHAUSTED. ``shared`` lets other processes
+        refused at once with RESOURCE_EXHAUSTED; half of them may be one caller's, see
+        ``signer.rpc.fair``. ``shared`` lets other processes
         listen on the same address.
         """
         options = [
@@ -43,9 +45,9 @@ class Server:
             ("grpc.max_receive_message_length", max_message_bytes),
             *KEEPALIVE,
         ]
-        pool = ThreadPoolExecutor(threads, thread_name_prefix="rpc")
+        self._pool = FairPool(threads, max_waiting=max_calls // 2, lane_of=Lanes())
         self.grpc = grpc.server(
-            pool,
+            self._pool,  # type: ignore[arg-type] # it asks for a pool and needs an executor
             interceptors=list(interceptors),
             options=options,
             maximum_concurrent_rpcs=max_calls,
@@ -96,6 +98,7 @@ class Server:
         """Report unhealthy, take no new calls and wait for those accepted."""
         self._health.enter_graceful_shutdown()
         self.grpc.stop(seconds).wait()
+        self._pool.shutdown()
 
     def _set(self, name: str, *, serving: bool) -> None:
         status = health_pb2.HealthCheckResponse

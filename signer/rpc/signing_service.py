@@ -1,24 +1,39 @@
 """The signing port's service."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import grpc
 
-from signer.errors import InvalidRequestError
+from signer.errors import InvalidRequestError, RateLimitedError
 from signer.keyring import Keyring
 from signer.model import Caller, SignRequest
 from signer.rpc.inbox import Inbox
 from signer.rpc.peer import Identify
-from signer.rpc.requests import Decode, deadline_of, key_name, key_version_name, sign_request
+from signer.rpc.requests import (
+    Decode,
+    deadline_of,
+    key_name,
+    key_part,
+    key_version_name,
+    sign_request,
+)
 from signer.rpc.results import Results
 from signer.rpc.status import answers, answers_stream
+from signer.rpc.streams import Streams
 from signer.signing import Result, Signing
 from signer.v1 import resources_pb2, signing_service_pb2_grpc
 from signer.v1 import signing_service_pb2 as pb
 
 MAX_BATCH = 256
 DEFAULT_PAGE, MAX_PAGE = 100, 1000
+
+
+Admit = Callable[[str, str], None]
+
+
+def _everybody(_caller: str, _key: str) -> None:
+    """Let every request through: no rates are configured."""
 
 
 class SigningService(signing_service_pb2_grpc.SigningServiceServicer):
@@ -31,12 +46,17 @@ class SigningService(signing_service_pb2_grpc.SigningServiceServicer):
         decode: Decode,
         identify: Identify,
         request_seconds: float,
+        admit: Admit = _everybody,
+        streams: Streams | None = None,
     ) -> None:
+        """``admit`` takes a caller and a key, and raises where they have had their share."""
         self._signing = signing
         self._keyring = keyring
         self._decode = decode
         self._identify = identify
         self._request_seconds = request_seconds
+        self._admit = admit
+        self._streams = streams or Streams(each=4, together=8)
         self._results = Results(keyring.public_key_of)
         self._inboxes: set[Inbox[pb.StreamSignPayloadsRequest]] = set()
 
@@ -51,6 +71,7 @@ class SigningService(signing_service_pb2_grpc.SigningServiceServicer):
     ) -> pb.SignPayloadResponse:
         """Sign one payload."""
         caller = self._identify(context)
+        self._admit(caller.san, key_part(request.name))
         wanted = sign_request(request, caller, self._decode)
         deadline = deadline_of(context, self._request_seconds)
         return self._results.response(request, self._signing.sign([wanted], deadline)[0])
@@ -74,6 +95,15 @@ class SigningService(signing_service_pb2_grpc.SigningServiceServicer):
     ) -> Iterator[pb.StreamSignPayloadsResponse]:
         """Sign what comes, everything that has arrived in one transaction."""
         caller = self._identify(context)
+        with self._streams.of(caller.san):
+            yield from self._stream(request_iterator, caller, context)
+
+    def _stream(
+        self,
+        request_iterator: Iterator[pb.StreamSignPayloadsRequest],
+        caller: Caller,
+        context: grpc.ServicerContext,
+    ) -> Iterator[pb.StreamSignPayloadsResponse]:
         inbox: Inbox[pb.StreamSignPayloadsRequest] = Inbox(MAX_BATCH)
         self._inboxes.add(inbox)
         context.add_callback(lambda: self._end(inbox))
@@ -100,10 +130,11 @@ class SigningService(signing_service_pb2_grpc.SigningServiceServicer):
 
     def _wanted(
         self, message: pb.SignPayloadRequest, caller: Caller
-    ) -> SignRequest | InvalidRequestError:
+    ) -> SignRequest | InvalidRequestError | RateLimitedError:
         try:
+            self._admit(caller.san, key_part(message.name))
             return sign_request(message, caller, self._decode)
-        except InvalidRequestError as error:
+        except (InvalidRequestError, RateLimitedError) as error:
             return error
 
     @answers

@@ -6,7 +6,10 @@ import pytest
 
 from policy.problems import PolicyError
 from signer.ledger import Ledger
+from signer.model import Limited
 from tests.support.ledgers import (
+    ALICE,
+    MALLORY,
     OFFICER,
     POLICY,
     Bench,
@@ -99,3 +102,20 @@ def test_a_checkpoint_can_be_signed_once(bench: Bench, ledger: Ledger) -> None:
     assert (approval.message, approval.subject) == (text, ("checkpoint", "2"))
     assert approval.key_version == "keys/signgate-audit/versions/1"
     bench.mint.redeem(approval)
+
+
+def test_refusals_are_recorded_by_caller(ledger: Ledger) -> None:
+    """One leaf for each caller says how many were refused, and by what."""
+    size = ledger.size()
+    ledger.limited(
+        {
+            Limited(MALLORY.san, "key pay"): 1,
+            Limited(ALICE.san, "share"): 3,
+            Limited(ALICE.san, "caller"): 700,
+        }
+    )
+    assert ledger.size() == size + 2
+    record = last(ledger)
+    assert (record["event"], record["caller"]["san"]) == ("rate.limited", MALLORY.san)
+    assert record["detail"] == "key pay: 1"
+    assert b"caller: 700, share: 3" in ledger.leaves(size, 1)[0][1]

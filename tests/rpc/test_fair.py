@@ -1,0 +1,166 @@
+"""Threads in turn: a burst of one caller starves nobody, and no thread is lost."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from signer.errors import LedgerUnavailableError, RateLimitedError, TooManyStreamsError
+from signer.model import Caller, Limited
+from signer.rpc.fair import FairPool, is_shed
+from signer.rpc.refusals import Refusals, refusing_shed
+from signer.rpc.streams import Streams
+from tests.support.switched import wait_for
+
+WAIT = 30
+
+
+@pytest.fixture
+def blocked() -> Iterator[threading.Event]:
+    """What holds threads up until it is set, at the end of the test at the latest."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def pool(threads: int, waiting: int = 1000) -> Any:
+    """Return a pool whose lane is the first argument."""
+    made = FairPool(threads, waiting, lambda args: args[0])
+    return closing(_Closing(made))
+
+
+class _Closing:
+    def __init__(self, inner: FairPool) -> None:
+        self.submit = inner.submit
+        self.close = inner.shutdown
+
+
+def test_a_burst_waits_behind_nobody(blocked: threading.Event) -> None:
+    """With a hundred calls of one caller waiting, another's is the next or next but one."""
+    order: list[str] = []
+    with pool(1) as threads:
+        threads.submit(lambda _lane: blocked.wait(WAIT), "busy")
+        burst = [threads.submit(order.append, "burst") for _ in range(100)]
+        other = [threads.submit(order.append, "other") for _ in range(2)]
+        blocked.set()
+        for future in (*burst, *other):
+            future.result(WAIT)
+    assert [place for place, name in enumerate(order) if name == "other"] == [1, 3]
+
+
+def test_one_caller_never_has_all_threads(blocked: threading.Event) -> None:
+    """Calls that hang take three quarters of the threads; the rest serves the others."""
+    running = threading.Semaphore(0)
+
+    def hang(_lane: str) -> None:
+        running.release()
+        blocked.wait(WAIT)
+
+    with pool(8) as threads:
+        hanging = [threads.submit(hang, "slow") for _ in range(20)]
+        for _ in range(6):
+            assert running.acquire(timeout=WAIT)
+        for number in range(100):
+            assert (
+                threads.submit(lambda _lane, found: found, "other", number).result(WAIT) == number
+            )
+        assert not running.acquire(blocking=False)
+        blocked.set()
+        for future in hanging:
+            future.result(WAIT)
+
+
+def test_what_is_over_a_lanes_bound_is_shed_at_once(blocked: threading.Event) -> None:
+    """The newest calls beyond the bound run first and know it; the others are not touched."""
+    with pool(1, waiting=3) as threads:
+        threads.submit(lambda _lane: blocked.wait(WAIT), "busy")
+        calls = [threads.submit(lambda _lane: is_shed(), "burst") for _ in range(5)]
+        other = threads.submit(lambda _lane: is_shed(), "other")
+        blocked.set()
+        assert [call.result(WAIT) for call in calls] == [False, False, False, True, True]
+        assert other.result(WAIT) is False
+        assert threads.submit(lambda _lane: is_shed(), "burst").result(WAIT) is False
+
+
+def test_errors_and_cancelled_calls_cost_no_thread() -> None:
+    """An error is its future's, a cancelled call does not run, an unknown lane is one lane."""
+    with pool(1) as threads:
+        failed = threads.submit(lambda lane: lane / 0, "a")
+        assert isinstance(failed.exception(WAIT), TypeError)
+        gate = threading.Event()
+        threads.submit(lambda _lane: gate.wait(WAIT), "a")
+        late: Future[None] = threads.submit(lambda _lane: pytest.fail("it ran"), "a")
+        assert late.cancel()
+        gate.set()
+        assert threads.submit(lambda: 7).result(WAIT) == 7
+
+
+def test_threads_end_with_the_pool() -> None:
+    """After a shutdown what waits has run and no thread is left."""
+    made = FairPool(3, 10, lambda args: args[0])
+    results = [made.submit(lambda lane: lane, str(number)) for number in range(20)]
+    made.shutdown()
+    assert [future.result(WAIT) for future in results] == [str(number) for number in range(20)]
+    for thread in made._threads:
+        thread.join(WAIT)
+        assert not thread.is_alive()
+
+
+def test_streams_are_bounded_for_each_caller_and_together() -> None:
+    """A caller's bound leaves room for others, and a stream that ends gives its place back."""
+    streams = Streams(each=1, together=2)
+    with streams.of("a"):
+        with pytest.raises(TooManyStreamsError, match="1 streams of this caller"), streams.of("a"):
+            pytest.fail("it opened")
+        with (
+            streams.of("b"),
+            pytest.raises(TooManyStreamsError, match="2 streams are open"),
+            streams.of("c"),
+        ):
+            pytest.fail("it opened")
+        with streams.of("c"):
+            pass
+    with streams.of("a"):
+        pass
+
+
+def test_refusals_are_written_together_and_never_lost() -> None:
+    """What was refused is written in one go; while the ledger is down it is kept."""
+    written: list[Mapping[Limited, int]] = []
+    down = [LedgerUnavailableError("down")]
+
+    def write(counts: Mapping[Limited, int]) -> None:
+        if down:
+            raise down.pop()
+        written.append(dict(counts))
+
+    refusals = Refusals(write, period_seconds=0.05)
+    for _ in range(5):
+        refusals.add(Limited("a", "caller"))
+    refusals.add(Limited("b", "share"))
+    wait_for(lambda: written, WAIT)
+    refusals.add(Limited("b", "share"))
+    refusals.close()
+    total: dict[Limited, int] = {}
+    for counts in written:
+        for refused, count in counts.items():
+            total[refused] = total.get(refused, 0) + count
+    assert total == {Limited("a", "caller"): 5, Limited("b", "share"): 2}
+
+
+def test_a_shed_call_is_refused_with_its_callers_name(blocked: threading.Event) -> None:
+    """Who is over its share is identified, counted, and told to wait."""
+    counted: list[Limited] = []
+    caller = Caller("a", "", "")
+    identify = refusing_shed(lambda _context: caller, counted.append)
+    with pool(1, waiting=1) as threads:
+        threads.submit(lambda _lane: blocked.wait(WAIT), "busy")
+        first = threads.submit(lambda _lane: identify(None), "a")  # type: ignore[arg-type] # unused
+        second = threads.submit(lambda _lane: identify(None), "a")  # type: ignore[arg-type] # unused
+        blocked.set()
+        assert first.result(WAIT) == caller
+        assert isinstance(second.exception(WAIT), RateLimitedError)
+    assert counted == [Limited("a", "share")]
