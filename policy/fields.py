@@ -28,6 +28,7 @@ _ETHEREUM = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 _TRON = 0x41  # what an address begins with (TRON protocol, "Account")
 _TRON_LENGTH, _SOLANA_LENGTH = 21, 32
 _MAX_TEXT = 255
+_SHOWN = 40  # characters of what is refused; one may take ten in a message
 
 
 def name(text: str) -> str:
@@ -81,7 +82,7 @@ def word(text: str) -> str:
         ValueError: it is empty, long, or has a space or a foreign character.
     """
     if not _WORD.fullmatch(text):
-        raise ValueError(f"{text[:_MAX_TEXT]!a} is not a word: 1 to 64 ASCII characters, no spaces")
+        raise ValueError(f"{text[:_SHOWN]!a} is not a word: 1 to 64 ASCII characters, no spaces")
     return text
 
 
@@ -129,7 +130,7 @@ def address(text: str) -> str:
         return bech32.check(text)
     if not _ADDRESS.fullmatch(text):
         raise ValueError(
-            f"{text[:_MAX_TEXT]!a} is not an address: 1 to 128 ASCII characters, no spaces"
+            f"{text[:_SHOWN]!a} is not an address: 1 to 128 ASCII characters, no spaces"
         )
     return text
 
@@ -153,7 +154,7 @@ def ethereum(text: str) -> str:
         ValueError: it is not one; the message has the right spelling if there is one.
     """
     if not _ETHEREUM.fullmatch(text):
-        raise ValueError(f"{text[:_MAX_TEXT]!a} is not an Ethereum address: 0x and 40 hex digits")
+        raise ValueError(f"{text[:_SHOWN]!a} is not an Ethereum address: 0x and 40 hex digits")
     right = checksummed(text)
     if text != right:
         raise ValueError(f"{text} has a wrong checksum; after checking it, write {right}")
@@ -167,7 +168,7 @@ def tron(text: str) -> str:
         ValueError: it is not one.
     """
     if base58.decode_check(text, _TRON_LENGTH)[0] != _TRON:
-        raise ValueError(f"{text[:_MAX_TEXT]!a} is not a TRON address: it begins with T")
+        raise ValueError(f"{text[:_SHOWN]!a} is not a TRON address: it begins with T")
     return text
 
 

@@ -371,3 +371,11 @@ def test_any_bytes(payload: bytes) -> None:
     """Any bytes are refused with the one error unless they are an action."""
     with pytest.raises(PayloadError):
         decode(TAG, payload)
+
+
+def test_the_reason_for_a_bad_vault_stays_short(refusal: Callable[[str, bytes], Reason]) -> None:
+    """However long and however unprintable an address is, its refusal fits the audit log."""
+    for text in ("\x7f" * 300, "\U0001f600" * 300):
+        reason = refusal(TAG, rfc8785.dumps(ORDER | {"vaultAddress": text}))
+        assert reason.detail.isascii()
+        assert len(reason.detail) < 500
