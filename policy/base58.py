@@ -36,7 +36,7 @@ def decode(text: str, size: int) -> bytes:
         number = number * len(_ALPHABET) + max(0, _ALPHABET.find(digit))
     data = number.to_bytes(2 * size)[size:]
     if encode(data) != text:  # also for any other digit
-        raise ValueError(f"{text[:64]!a} is not {size} bytes in base 58")
+        raise ValueError(f"{text[:40]!a} is not {size} bytes in base 58")
     return data
 
 
@@ -53,7 +53,7 @@ def decode_check(text: str, size: int) -> bytes:
     """
     data = decode(text, size + _CHECKSUM)
     if _checksum(data[:size]) != data[size:]:
-        raise ValueError(f"{text[:64]!a} has a wrong checksum")
+        raise ValueError(f"{text[:40]!a} has a wrong checksum")
     return data[:size]
 
 
