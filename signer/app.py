@@ -19,7 +19,7 @@ from signer.audit.publisher import LogMismatchError, Publisher
 from signer.canary import Canary
 from signer.config import Config, Hsm, Replica, load, read
 from signer.errors import ConfigError, HsmError, RestartNeededError
-from signer.hsm import Limits, Pool, Token, open_token
+from signer.hsm import Limits, Pool, SessionRange, Token, open_token
 from signer.keyring import Keyring
 from signer.ledger import Ledger, Settings
 from signer.ledger.canaries import CanaryKey
@@ -62,7 +62,8 @@ _log = structlog.get_logger(__name__)
 class Core:
     """What every port needs: the ledger, the token, the pool over it, and who counts."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, signing: bool) -> None:
+        """Open all; without ``signing`` the pool is for checkpoints only: one session a token."""
         mint = Mint()
         self.meter = Meter()
         self.ledger = _ledger(config, mint, self.meter)
@@ -76,7 +77,7 @@ class Core:
         )
         self.pool = Pool(
             *self.tokens,
-            sessions=hsm.sessions,
+            sessions=_sessions(hsm) if signing else 1,
             redeem=mint.redeem,
             limits=limits,
             observer=self.meter,
@@ -232,7 +233,7 @@ class Service:
         """
         self._drain_seconds = config.server.drain_seconds
         credentials(config.tls)  # what can be wrong there is cheaper to find than a token
-        self._core = Core(config)
+        self._core = Core(config, signing=SigningPort.name in roles)
         self._ports = [
             port(config, self._core, shared=shared) for port in PORTS if port.name in roles
         ]
@@ -357,6 +358,12 @@ def _ledger(config: Config, mint: Mint, meter: Meter) -> Ledger:
             except (PolicyError, UnicodeDecodeError) as error:
                 raise ConfigError(f"{path}: {error}") from None
     return ledger
+
+
+def _sessions(hsm: Hsm) -> int | SessionRange:
+    if isinstance(hsm.sessions, int):
+        return hsm.sessions
+    return SessionRange(hsm.sessions.min, hsm.sessions.max)
 
 
 def _tokens(hsm: Hsm) -> list[Token]:

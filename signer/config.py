@@ -14,7 +14,9 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationError,
     ValidationInfo,
     model_validator,
@@ -110,6 +112,35 @@ class Replica(_Section):
     pin: Pin | None = None
 
 
+class Sessions(_Section):
+    """Bounds of the number of sessions on a token, which is found by measuring.
+
+    Attributes:
+        min: how many there are at the start, 1 to 256.
+        max: how many there may be, 1 to 256.
+    """
+
+    min: int = Field(ge=1, le=256)
+    max: int = Field(ge=1, le=256)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min > self.max:
+            raise ValueError(f"min = {self.min} is more than max = {self.max}")
+        return self
+
+
+def _kind(value: object) -> str:
+    return "number" if isinstance(value, int) else "bounds"
+
+
+# Told apart by hand, so that a problem is named in the one that is meant.
+SessionCount = Annotated[
+    Annotated[int, Field(ge=1, le=256), Tag("number")] | Annotated[Sessions, Tag("bounds")],
+    Discriminator(_kind),
+]
+
+
 class Hsm(_Section):
     """The PKCS#11 tokens.
 
@@ -119,8 +150,10 @@ class Hsm(_Section):
         serial: its serial number, needed where two tokens have the same label.
         pin: the provider of the user PIN.
         replicas: other tokens with the same keys; default none.
-        sessions: sessions to keep open on each token, 1 to 256; default 4. A network
-            HSM wants its engines x (1 + network time / engine time) and a quarter more.
+        sessions: sessions to keep open on each token in each process, 1 to 256; default 4.
+            A network HSM wants its engines x (1 + network time / engine time) and a
+            quarter more, over all processes. With { min = 1, max = 32 } the number is
+            found under load: one more as long as signatures take no longer for it.
         queue: how many requests may wait for a session, for orders and for bulk keys
             each, 1 to 4,096; default four for each session.
         bulk_keys: keys whose requests let those of all other keys go first; default none.
@@ -135,7 +168,7 @@ class Hsm(_Section):
     serial: str | None = None
     pin: Pin
     replicas: tuple[Replica, ...] = ()
-    sessions: int = Field(default=4, ge=1, le=256)
+    sessions: SessionCount = 4
     queue: int | None = Field(default=None, ge=1, le=4096)
     bulk_keys: frozenset[str] = frozenset()
     stuck_seconds: float = Field(default=10, ge=1, le=300)

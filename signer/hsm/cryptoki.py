@@ -17,11 +17,14 @@ CKS_USER_FUNCTIONS: Final = (1, 3)  # read-only and read-write, logged in as the
 # Places in CK_FUNCTION_LIST (PKCS#11 v2.40, section 3.6), after its version.
 _INITIALIZE: Final = 0
 _FINALIZE: Final = 1
+_GET_TOKEN_INFO: Final = 6
 _GET_SESSION_INFO: Final = 15
 _LOGIN: Final = 18
 _SIGN_INIT: Final = 42
 _SIGN: Final = 43
 _FUNCTIONS: Final = 68
+
+UNAVAILABLE_INFORMATION: Final = ctypes.c_ulong(-1).value
 
 # Room for the longest signature there is: RSA of 8,192 bits.
 SIGNATURE_ROOM: Final = 1024
@@ -48,6 +51,17 @@ class _SessionInfo(ctypes.Structure):
         ("state", ctypes.c_ulong),
         ("flags", ctypes.c_ulong),
         ("device_error", ctypes.c_ulong),
+    )
+
+
+class _TokenInfo(ctypes.Structure):
+    _fields_ = (
+        ("names", ctypes.c_ubyte * 96),  # label, manufacturer, model, serial number
+        ("flags", ctypes.c_ulong),
+        ("max_sessions", ctypes.c_ulong),
+        ("sessions", ctypes.c_ulong),
+        ("rest", ctypes.c_ulong * 8),
+        ("versions_and_time", ctypes.c_ubyte * 20),
     )
 
 
@@ -90,6 +104,7 @@ class Cryptoki:
             ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_char_p, ctypes.c_ulong
         )
         info = ctypes.CFUNCTYPE(ctypes.c_ulong, ctypes.c_ulong, ctypes.POINTER(_SessionInfo))
+        token_info = ctypes.CFUNCTYPE(ctypes.c_ulong, ctypes.c_ulong, ctypes.POINTER(_TokenInfo))
         sign_init = ctypes.CFUNCTYPE(
             ctypes.c_ulong, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong
         )
@@ -102,6 +117,7 @@ class Cryptoki:
             ctypes.c_void_p,
         )
         self._session_info = info(functions[_GET_SESSION_INFO])
+        self._token_info = token_info(functions[_GET_TOKEN_INFO])
         self._sign_init = sign_init(functions[_SIGN_INIT])
         self._sign = sign(functions[_SIGN])
         self._initialize = one_pointer(functions[_INITIALIZE])
@@ -130,6 +146,19 @@ class Cryptoki:
         info = _SessionInfo()
         code = self._session_info(session, ctypes.byref(info))
         return code == Ckr.OK and info.state in CKS_USER_FUNCTIONS
+
+    def session_room(self, slot: int) -> int | None:
+        """Return how many sessions a token has left; None when it has no limit or does not say.
+
+        PKCS#11 v2.40, section 3.2: CK_EFFECTIVELY_INFINITE is 0, CK_UNAVAILABLE_INFORMATION
+        is all ones.
+        """
+        info = _TokenInfo()
+        code = self._token_info(slot, ctypes.byref(info))
+        unsaid = {0, UNAVAILABLE_INFORMATION}
+        if code or info.max_sessions in unsaid or info.sessions == UNAVAILABLE_INFORMATION:
+            return None
+        return max(0, int(info.max_sessions) - int(info.sessions))
 
     def sign_init(self, session: int, mechanism: CkMechanism, key: int) -> int:
         """Call ``C_SignInit``; returns its code."""

@@ -33,6 +33,7 @@ class Desk:
         # permits too many, never too few.
         self._permits: SimpleQueue[None] = SimpleQueue()
         self._sessions = 0
+        self._submitted = self._crowded = 0
         self._service_seconds = 0.0
         self._last_served = 0.0
         self._shut: str | None = None
@@ -55,6 +56,8 @@ class Desk:
                 raise HsmUnavailableError(self._shut)
             # With nobody ahead it is always tried, or one slow answer would shut out all.
             ahead = self._line.ahead(priority)
+            self._submitted += 1
+            self._crowded += ahead > 0
             wait = ahead * self._service_seconds / max(1, self._sessions)
             if ahead and job.queued + wait > job.deadline:
                 raise self._refusal(job, f"{ahead} requests would go first, too many to wait for")
@@ -113,6 +116,17 @@ class Desk:
     def waiting(self) -> dict[str, int]:
         """Return how many jobs of each class wait."""
         return {priority.name.lower(): self._line.count(priority) for priority in Priority}
+
+    def crowded(self) -> float:
+        """Return the share of jobs since the last time that found others waiting."""
+        with self._lock:
+            submitted, crowded = self._submitted, self._crowded
+            self._submitted = self._crowded = 0
+        return crowded / submitted if submitted else 0.0
+
+    def deepen(self, depth: int) -> None:
+        """Let so many jobs of each class wait from now on."""
+        self._line.depth = depth
 
     def count(self, sessions: int) -> None:
         """Note that so many sessions more, or fewer, are ready."""

@@ -29,7 +29,7 @@ class Line(Generic[Item]):
     """
 
     def __init__(self, depth: int) -> None:
-        self._depth = depth
+        self.depth = depth
         self._waiting: tuple[deque[Item], deque[Item]] = (deque(), deque())
         self._turn = 0
 
@@ -50,7 +50,7 @@ class Line(Generic[Item]):
     def add(self, item: Item, priority: Priority) -> bool:
         """Put an item at the end of its class; False when the class is full."""
         waiting = self._waiting[priority]
-        if len(waiting) >= self._depth:
+        if len(waiting) >= self.depth:
             return False
         waiting.append(item)
         return True

@@ -34,6 +34,8 @@ from signer.hsm.line import Priority
 from signer.hsm.names import KeyVersion
 from signer.hsm.public_key import PublicKey
 from signer.hsm.session import BoundSession
+from signer.hsm.sizer import Sizer
+from signer.hsm.sizing import SessionRange
 from signer.hsm.slot import Slot, distinct
 from signer.hsm.token import Token
 from signer.hsm.wanted import Wanted
@@ -41,6 +43,7 @@ from signer.hsm.ways import served, ways
 from signer.hsm.worker import Worker
 
 CLOSE_SECONDS: Final = 2.0
+WAITING_EACH: Final = 4  # requests of a class that may wait for each session
 _DEFAULTS: Final = Limits()
 _SILENT: Final = Silent()
 
@@ -53,7 +56,8 @@ class Pool:
     Args:
         tokens: where the keys are; each must hold all of them. They stay the caller's to
             close, after the pool. One that is not available yet is tried again.
-        sessions: how many operations may be under way at once on each token.
+        sessions: how many operations may be under way at once on each token; of a range,
+            the number is found by measuring.
         redeem: uses an approval up, or raises ``ApprovalInvalidError``.
         limits: see there.
         observer: is told of every signature and failure.
@@ -66,7 +70,7 @@ class Pool:
     def __init__(
         self,
         *tokens: Token,
-        sessions: int,
+        sessions: int | SessionRange,
         redeem: Callable[[Approval], None],
         limits: Limits = _DEFAULTS,
         observer: Observer = _SILENT,
@@ -76,20 +80,27 @@ class Pool:
         self._observer = observer
         self._stopping = threading.Event()
         self._changing = threading.Lock()
-        self._desk = Desk(limits.queue or 4 * sessions * len(tokens))
+        least = sessions if isinstance(sessions, int) else sessions.least
+        self._desk = Desk(limits.queue or WAITING_EACH * least * len(tokens))
         self._slots = [
             Slot(token, name, self._slot_changed, self._has_ready, observer.failed)
             for name, token in distinct(tokens)
         ]
         for slot in self._slots:
             slot.neighbours = [other for other in self._slots if other.is_beside(slot)]
-        self._workers = [self._worker(slot) for slot in self._slots for _ in range(sessions)]
+        self._workers = [self._worker(slot) for slot in self._slots for _ in range(least)]
         self._entries = self._agreed()
         self._start()
         self._ways = ways(self._entries, limits.bulk_keys)
         self._ways_of: dict[str, list[Way]] = {}
         for way in self._ways.values():
             self._ways_of.setdefault(way.name.key, []).append(way)
+        self._sizer: Sizer | None = None
+        if isinstance(sessions, SessionRange):
+            for slot in self._slots:
+                slot.measure()
+            self._sizer = Sizer(self, self._slots, sessions, self._stopping)
+            self._sizer.start()
 
     def sign(self, approval: Approval, deadline: float, *, slot: str | None = None) -> bytes:
         """Sign exactly what was approved; the signature is verified before it leaves.
@@ -228,9 +239,44 @@ class Pool:
             self._stopping.set()
             self._desk.shut("the pool is closed", nudges=len(self._workers))
         until = time.monotonic() + CLOSE_SECONDS
+        if self._sizer is not None:
+            self._sizer.join(CLOSE_SECONDS)
         for worker in self._workers:
             worker.join(max(0.0, until - time.monotonic()))
         return not any(worker.is_alive for worker in self._workers)
+
+    def size(self, slot: Slot) -> int:
+        """Return how many sessions a slot is meant to have."""
+        return sum(worker.slot is slot for worker in self._workers)
+
+    def crowded(self) -> float:
+        """Return the share of requests since the last time that found others waiting."""
+        return self._desk.crowded()
+
+    def hire(self, slot: Slot, session: BoundSession) -> None:
+        """Have one session more; closes it when the pool is closing."""
+        with self._changing:
+            if self._stopping.is_set():
+                session.close()
+                return
+            worker = self._worker(slot)
+            self._workers = [*self._workers, worker]
+            worker.start(session)
+        self._resized()
+
+    def dismiss(self, slot: Slot) -> None:
+        """Have one session fewer, once it is done with what it has."""
+        now = time.monotonic()
+        with self._changing:
+            own = [worker for worker in self._workers if worker.slot is slot]
+            chosen = next((worker for worker in own if worker.is_working(now)), own[0])
+            self._workers = [worker for worker in self._workers if worker is not chosen]
+            chosen.dismiss()
+        self._desk.nudge(len(own))
+        self._resized()
+
+    def _resized(self) -> None:
+        self._desk.deepen(self._limits.queue or WAITING_EACH * len(self._workers))
 
     def _submit(self, job: Job, name: str | None) -> None:
         if name is None:

@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
@@ -18,6 +19,7 @@ from signer.hsm.handles import close
 from signer.hsm.health import SLOTS, Backoff, Record, SessionEvent, SlotEvent, SlotState
 from signer.hsm.names import KeyVersion
 from signer.hsm.session import BoundSession
+from signer.hsm.sizing import Call
 from signer.hsm.token import PinRefusedError, Token
 
 _log = structlog.get_logger(__name__)
@@ -25,6 +27,7 @@ _random = random.SystemRandom()
 
 # Requests wait so long for a slot's next session; for longer, they are refused at once.
 WORTH_WAITING_SECONDS: Final = 0.1
+MAX_CALLS: Final = 16384  # that wait to be counted
 
 # Between two initialisations of a module whose token does not come back by itself, seconds.
 SHORTEST_PAUSE: Final = 1.0
@@ -81,6 +84,7 @@ class Slot:
         self._expected: Mapping[KeyVersion, Entry] = {}
         self.neighbours: Sequence[Slot] = ()  # on the same module
         self._revive_at = 0.0
+        self._calls: deque[Call] | None = None
         self._logged_in = 1  # the generation whose login was done
         self._backoff = Backoff()
         self._connecting = threading.Lock()
@@ -125,6 +129,34 @@ class Slot:
         except BaseException:
             module.leave()
             raise
+
+    def open_another(self) -> BoundSession | None:
+        """Open a session beside those that are there; None when others are being opened.
+
+        Raises:
+            ConfigError, PKCS11Error, TokenError: as ``open`` does.
+        """
+        pausing = self._backoff.pause(time.monotonic()) > 0
+        if pausing or not self._connecting.acquire(blocking=False):
+            return None
+        try:
+            return self.open()
+        finally:
+            self._connecting.release()
+
+    def measure(self) -> None:
+        """Keep how long calls take, for ``calls``."""
+        self._calls = deque(maxlen=MAX_CALLS)
+
+    def called(self, kind: KeyVersion, seconds: float) -> None:
+        """Note how long a call took."""
+        if self._calls is not None:
+            self._calls.append(Call(kind, seconds))
+
+    def calls(self) -> list[Call]:
+        """Return the calls since the last time."""
+        calls = self._calls or ()
+        return [calls.popleft() for _ in range(len(calls))] if calls else []
 
     def is_beside(self, other: "Slot") -> bool:
         """Tell whether it is another slot of the same module."""

@@ -126,6 +126,10 @@ class Token:
             if alone:
                 self._anchor_lock.release()
 
+    def room(self) -> int | None:
+        """Return how many sessions more the token says that it has; None if it does not say."""
+        return self.cryptoki.session_room(self._token.slot.slot_id)
+
     def can(self, mechanism: pkcs11.Mechanism, flag: MechanismFlag) -> bool:
         """Tell whether the token has a mechanism for a purpose (``C_GetMechanismInfo``)."""
         try:

@@ -52,6 +52,7 @@ class Worker:
         self._state = SessionState.PAUSED
         self._since = time.monotonic()
         self._first: BoundSession | None = None
+        self._dismissed = False
         # A call that never ends must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="hsm-session", daemon=True)
 
@@ -62,6 +63,10 @@ class Worker:
             self._note(SessionEvent.TRIED)
             self._note(SessionEvent.OPENED)
         self._thread.start()
+
+    def dismiss(self) -> None:
+        """End once what is at work is done."""
+        self._dismissed = True
 
     def join(self, seconds: float) -> None:
         """Wait for its end, for some time."""
@@ -86,11 +91,11 @@ class Worker:
 
     def _run(self) -> None:
         session = self._first
-        while session is not None or not self._stopping.is_set():
+        while session is not None or not (self._dismissed or self._stopping.is_set()):
             if session is not None:
                 self._serve(session)
                 session.close()
-            session = self._slot_session()
+            session = None if self._dismissed else self._slot_session()
         self._note(SessionEvent.CLOSED)
 
     def _slot_session(self) -> BoundSession | None:
@@ -122,7 +127,8 @@ class Worker:
         self._note(SessionEvent.RETIRED)
 
     def _usable(self, session: BoundSession) -> bool:
-        return self.slot.is_current(session) and not self._stopping.is_set()
+        going_on = not (self._dismissed or self._stopping.is_set())
+        return going_on and self.slot.is_current(session)
 
     def _next_ping(self) -> float:
         return time.monotonic() + self._keepalive_seconds * _random.uniform(0.5, 0.9)
@@ -150,7 +156,9 @@ class Worker:
                 self._pass_on(job)
                 _log.exception("signing failed")
                 return False
-            in_time = job.answer(signature) < self._stuck_seconds
+            seconds = job.answer(signature)
+            self.slot.called(item.way.name, seconds)
+            in_time = seconds < self._stuck_seconds
             self.slot.record.succeeded()
             if not in_time or (not job.is_finished and not self._usable(session)):
                 self._note(SessionEvent.RETIRED)

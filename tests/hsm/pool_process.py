@@ -24,7 +24,7 @@ import structlog
 from policy.algorithms import Algorithm, Digest
 from signer.approval import Mint
 from signer.errors import ConfigError, HsmError, SigngateError
-from signer.hsm import Pool, Token, keys, open_token
+from signer.hsm import Pool, SessionRange, Token, keys, open_token
 from signer.hsm.limits import Limits
 from signer.hsm.names import KeyVersion
 from signer.hsm.verify import verifier
@@ -195,9 +195,10 @@ def main(settings: Settings) -> None:
             for module, label, serial in settings["tokens"]
         ]
         _answer(_generate(tokens[0], settings["keys"]))
+        sessions = settings["sessions"]
         pool = Pool(
             *tokens,
-            sessions=settings["sessions"],
+            sessions=sessions if isinstance(sessions, int) else SessionRange(*sessions),
             redeem=mint.redeem,
             limits=Limits(stuck_seconds=settings["stuck_seconds"]),
         )

@@ -41,14 +41,14 @@ class Settings(TypedDict):
         pin_file: the PIN of all.
         keys: the algorithms of the keys that are made if the first token lacks them,
             each named after its own.
-        sessions: on each token.
+        sessions: on each token; or the least and the most, to be found by measuring.
         stuck_seconds: of ``Limits``.
     """
 
     tokens: list[tuple[str, str, str | None]]
     pin_file: str
     keys: list[str]
-    sessions: int
+    sessions: int | list[int]
     stuck_seconds: float
 
 
@@ -114,14 +114,14 @@ _LOAD: Final = Load()
 
 @contextmanager
 def pool_process(
-    hsm: Hsm, keys: Sequence[str] = (), *, sessions: int = 2, load: Load = _LOAD
+    hsm: Hsm, keys: Sequence[str] = (), *, sessions: int | list[int] = 2, load: Load = _LOAD
 ) -> Iterator[PoolProcess]:
     """Start a pool, and end it in good order.
 
     Args:
         hsm: its tokens.
         keys: see ``Settings``.
-        sessions: on each token.
+        sessions: see ``Settings``.
         load: what its method of that name does.
     """
     with subprocess.Popen(
@@ -132,7 +132,7 @@ def pool_process(
         stderr=subprocess.DEVNULL,
         text=True,
     ) as process:
-        pool = PoolProcess(process, sessions, load)
+        pool = PoolProcess(process, sessions if isinstance(sessions, int) else sessions[0], load)
         pool.refused = pool.answer()
         assert pool.answer() == "ready", pool.refused
         try:
@@ -159,7 +159,7 @@ def start_error(hsm: Hsm) -> str:
     return error
 
 
-def _command(hsm: Hsm, keys: Sequence[str], sessions: int) -> list[str]:
+def _command(hsm: Hsm, keys: Sequence[str], sessions: int | list[int]) -> list[str]:
     settings: Settings = {
         "tokens": [(str(module), label, serial) for module, label, serial in hsm.tokens],
         "pin_file": str(hsm.pin_file),

@@ -150,6 +150,10 @@ class SwitchedToken:
         self.switch.renewed += 1
         self.switch.logged_in = True
 
+    def room(self) -> int | None:
+        """Ask the real token."""
+        return self.real.room()
+
     def can(self, mechanism: pkcs11.Mechanism, flag: MechanismFlag) -> bool:
         """Ask the real token."""
         return self.real.can(mechanism, flag)
