@@ -138,7 +138,7 @@ class KeyCompiler:
             chain_ids=self._chains(location, table, actions),
             assets=frozenset(asset.name for asset in assets),
             destinations=self._names.addresses(destinations, table.destinations or ()),
-            sources=self._sources(location, table),
+            sources=self._sources(location, table, actions),
             venues=_listed(table.venues),
             symbols=_listed(table.symbols),
             sides=_listed(table.sides),
@@ -209,10 +209,16 @@ class KeyCompiler:
             message = f"no action {action}; the key's payloads have {', '.join(sorted(actions))}"
         self._names.report(location, message)
 
-    def _sources(self, location: Location, table: schema.Grant) -> frozenset[str | None]:
+    def _sources(
+        self, location: Location, table: schema.Grant, actions: Mapping[str, list[Format]]
+    ) -> frozenset[str | None]:
+        here = (*location, "sources")
         if table.sources is None:
+            if any(form.names_source for form in actions.get(table.action, ())):
+                problem = f"is required for {table.action}; list the key's own address"
+                self._names.report(here, problem)
             return NAMELESS
-        return frozenset(self._names.addresses((*location, "sources"), table.sources))
+        return frozenset(self._names.addresses(here, table.sources))
 
     def _worst_price(
         self, location: Location, table: schema.WorstPrice | None

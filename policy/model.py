@@ -110,6 +110,11 @@ class Decoded:
     digest: Digest = Digest.NATIVE
     further: tuple[bytes, ...] = ()
 
+    @property
+    def messages(self) -> tuple[bytes, ...]:
+        """Every message that is signed, in order."""
+        return self.message, *self.further
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
@@ -118,7 +123,8 @@ class Format:
     ``decode`` returns ``Decoded`` or raises ``PayloadError``, nothing else,
     for any bytes. ``on_chain`` says that it names an EIP-155 chain, ``pays_gas`` that
     the key's account pays for gas there, ``calls`` that it may hold calls of contracts
-    that a policy pins. ``lifetime_ms`` is how far ahead its payloads may expire where a
+    that a policy pins, ``names_source`` that each of its payloads names whose funds
+    move. ``lifetime_ms`` is how far ahead its payloads may expire where a
     grant says nothing; None for any time.
     """
 
@@ -129,6 +135,7 @@ class Format:
     on_chain: bool = False
     pays_gas: bool = False
     calls: bool = False
+    names_source: bool = False
     lifetime_ms: int | None = None
 
 

@@ -30,6 +30,8 @@ def lines(facts: Facts, assets: Assets) -> Iterator[str]:
         yield f"says {json.dumps(facts.text)}"
     if facts.source is not None:
         yield f"takes the funds of {facts.source}"
+    if facts.key_version is not None:
+        yield f"says that {facts.key_version} signs it with {facts.algorithm}"
     if facts.session:
         yield "opens a session: its holder may do whatever the venue lets the key do"
     if facts.timestamp is not None:

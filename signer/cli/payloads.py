@@ -65,8 +65,9 @@ def _described(item: Format) -> Iterator[str]:
 
 
 def _signed(decoded: Decoded) -> str:
-    size, digest = len(decoded.message), sha256(decoded.message).hexdigest()
-    return f"signs {size} bytes, sha256 {digest}"
+    signed = b"".join(decoded.messages)
+    what = f"{len(decoded.messages)} messages, " if decoded.further else ""
+    return f"signs {what}{len(signed)} bytes, sha256 {sha256(signed).hexdigest()}"
 
 
 def _read(tag: str, raw: bytes) -> tuple[str, Decoded]:

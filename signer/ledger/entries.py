@@ -51,7 +51,7 @@ def judged(tx: Transaction, request: SignRequest, decision: Decision) -> dict[st
 
 def _message_hash(decoded: Decoded) -> str:
     """Return the SHA-256 of everything that is signed, one message after the other."""
-    return sha256(b"".join((decoded.message, *decoded.further))).hexdigest()
+    return sha256(b"".join(decoded.messages)).hexdigest()
 
 
 def held(hold: Hold | None) -> dict[str, Any]:

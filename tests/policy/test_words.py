@@ -3,6 +3,7 @@
 import pytest
 
 from policy import words
+from policy.algorithms import Algorithm
 from policy.assets import WELL_KNOWN, define
 from policy.model import Facts, Role, Side, Transfer
 
@@ -50,12 +51,15 @@ def test_everything_is_said() -> None:
         price="6",
         timestamp=1_700_000_000_999,
         session=True,
+        algorithm=Algorithm.ED25519,
+        key_version="keys/pay/versions/1",
     )
     expected = [
         "binance.order at binance for BTCUSDT of type LIMIT on chain 1 nonce a-1",
         "buys 0.5 of BTCUSDT at 6",
         "pays 3 USDT@binance:spot to binance:spot/BTCUSDT",
         "takes the funds of them",
+        "says that keys/pay/versions/1 signs it with ed25519",
         "opens a session: its holder may do whatever the venue lets the key do",
         "is dated 2023-11-14T22:13:20Z",
         "expires at 2023-11-14T22:13:25Z",

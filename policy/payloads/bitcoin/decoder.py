@@ -85,4 +85,5 @@ FORMAT: Format = Format(
     decode=decode,
     actions=frozenset({TRANSFER, CONSOLIDATION}),
     algorithms=frozenset({Algorithm.ECDSA_SECP256K1}),
+    names_source=True,
 )

@@ -16,6 +16,7 @@ from policy.document import load
 from policy.model import Facts, Role, Transfer
 from policy.payloads import FORMATS, decode
 from policy.payloads.bitcoin import TAG, psbt
+from policy.problems import PolicyError
 from tests.policy.payloads_bitcoin.drafts import (
     ACCEPTED,
     BTC,
@@ -111,8 +112,7 @@ def test_another_library_reads_the_same(payload: bytes) -> None:
     """Btclib writes the same bytes, adds up the same amounts and signs the same hashes."""
     oracle, decoded = Psbt.parse(payload), decode(TAG, payload)
     assert oracle.serialize() == payload == psbt.write(psbt.read(payload))
-    messages = (decoded.message, *decoded.further)
-    hashes = [hashlib.sha256(hashlib.sha256(text).digest()).digest() for text in messages]
+    hashes = [hashlib.sha256(hashlib.sha256(text).digest()).digest() for text in decoded.messages]
     assert hashes == [ecdsa_sig_hash(oracle, at) for at in range(len(oracle.inputs))]
     assert decoded.digest is Digest.SHA256D
     spent = oracle.inputs[0].witness_utxo
@@ -190,10 +190,23 @@ payloads = ["bitcoin.psbt"]
 """
 
 
+def _documented() -> str:
+    page = (Path(policy.__file__).parent / "payloads/docs/bitcoin.psbt.md").read_text()
+    return _HEADER + page.split("```toml\n")[1].split("```")[0]
+
+
+def test_a_grant_without_the_keys_address_is_a_problem() -> None:
+    """A grant that could never allow anything is found when the policy is checked."""
+    lines = [line for line in _documented().splitlines() if not line.startswith("sources")]
+    with pytest.raises(PolicyError) as caught:
+        load("\n".join(lines), FORMATS)
+    [problem] = caught.value.problems
+    assert problem.path == "keys.hot-btc.grants[0].sources"
+    assert problem.message == "is required for bitcoin.transfer; list the key's own address"
+
+
 def test_the_documented_grant_is_valid() -> None:
     """The page's grant and limit make a policy, of the asset that the decoder names."""
-    page = (Path(policy.__file__).parent / "payloads/docs/bitcoin.psbt.md").read_text()
-    block = page.split("```toml\n")[1].split("```")[0]
-    found = load(_HEADER + block, FORMATS)
+    found = load(_documented(), FORMATS)
     assert found.assets[COIN] is found.keys["hot-btc"].limits[BTC_ASSET.name].asset
     assert found.keys["hot-btc"].grants[0].sources == {"bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"}

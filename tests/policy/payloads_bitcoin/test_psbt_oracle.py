@@ -75,8 +75,7 @@ def test_generated_psbts(made: Draft) -> None:
     assert [item.amount for item in payments] == paid
     spent = sum(item.value for item in prevouts(oracle))
     assert (fee.role, fee.amount) == (Role.FEE, spent - sum(item.value for item in oracle.tx.vout))
-    messages = (decoded.message, *decoded.further)
-    hashes = [hashlib.sha256(hashlib.sha256(text).digest()).digest() for text in messages]
+    hashes = [hashlib.sha256(hashlib.sha256(text).digest()).digest() for text in decoded.messages]
     assert hashes == [ecdsa_sig_hash(oracle, at) for at in range(len(made.inputs))]
     signed = sign(payload)
     if signed.transaction:

@@ -36,7 +36,7 @@ def sign(payload: bytes, secret: coincurve.PrivateKey = SECRET) -> Signed:
     """Sign as the token does: every message, hashed twice, as r || s."""
     decoded = decode(TAG, payload)
     signatures = b""
-    for message in (decoded.message, *decoded.further):
+    for message in decoded.messages:
         digest = hashlib.sha256(hashlib.sha256(message).digest()).digest()
         der = secret.sign(digest, hasher=None)
         signatures += coincurve.ecdsa.serialize_compact(coincurve.ecdsa.der_to_cdata(der))
