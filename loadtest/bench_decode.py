@@ -23,6 +23,7 @@ ORACLE_US = 92  # what eth-account took where the bounds were set
 EXCHANGE_US = 30
 BOUNDS_US = {  # microseconds there; formats without a bound of their own have an exchange's
     "ethereum.transaction": 15,
+    "ethereum.typed-data": 100,  # its types alone are a kilobyte of JSON
     "intent": 25,
     "solana.message": 20,
     "bitcoin.psbt": 400,

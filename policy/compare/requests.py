@@ -55,7 +55,13 @@ def requests(edit: Edit) -> Iterator[tuple[Ask, int]]:
         chosen = Chosen(*values)
         for transfers in _transfers(edit, chosen):
             yield (
-                Ask(edit.new.name, tag, chosen.caller, _facts(edit, chosen, transfers), address),
+                Ask(
+                    edit.new.name,
+                    tag,
+                    chosen.caller,
+                    _facts(edit, chosen, transfers, at_ms),
+                    address,
+                ),
                 at_ms,
             )
 
@@ -88,7 +94,7 @@ def _around(lists: Sequence[Sequence[Any]]) -> Iterator[list[Any]]:
             yield [*first[:index], item, *first[index + 1 :]]
 
 
-def _facts(edit: Edit, chosen: Chosen, transfers: tuple[Transfer, ...]) -> Facts:
+def _facts(edit: Edit, chosen: Chosen, transfers: tuple[Transfer, ...], at_ms: int) -> Facts:
     return Facts(
         edit.after.action,
         transfers,
@@ -99,8 +105,19 @@ def _facts(edit: Edit, chosen: Chosen, transfers: tuple[Transfer, ...]) -> Facts
         side=chosen.side,
         order_type=chosen.order_type,
         price=_price(edit, chosen.side),
+        expires_at=_expiry(edit, at_ms),
         session=chosen.session,
     )
+
+
+def _expiry(edit: Edit, at_ms: int) -> int | None:
+    """Return the last second until which the new grant lets it be good, or one too many."""
+    if not edit.is_of("lifetime"):
+        return None
+    old = edit.before.lifetime_ms if edit.before else None
+    new = edit.after.lifetime_ms
+    lifetime_ms = (old or 0) + 1000 if new is None else new
+    return (at_ms + lifetime_ms) // 1000
 
 
 def _hosts(grant: Grant | None) -> frozenset[str | None]:

@@ -72,6 +72,7 @@ GRANT: dict[str, st.SearchStrategy[Any]] = {
     "networks": some(["10.1.0.0/16", "10.0.0.0/8", "10.1.2.0/24"]),
     "expires": st.sampled_from(["2026-11-23T12:00:00Z", "2026-11-23T13:00:00Z"]),
     "not_before": st.sampled_from(["2026-11-22T12:00:00Z", "2026-11-23T11:00:00Z"]),
+    "lifetime": st.sampled_from(["30s", "60s", "1h"]),
     "session": st.booleans(),
     "sides": some(["buy", "sell"]),
     "approval": _approvals,
@@ -171,8 +172,15 @@ def _ask(random: Random) -> Ask:
     side = random.choice((None, None, *Side))
     session = random.random() < 0.1
     price = None if side is None else random.choice(("1", "1", None))
+    expires_at = random.choice((None, None, NOW // 1000 + random.choice((30, 45, 90, 5400))))
     facts = Facts(
-        "intent.transfer", transfers, source=source, side=side, price=price, session=session
+        "intent.transfer",
+        transfers,
+        source=source,
+        expires_at=expires_at,
+        side=side,
+        price=price,
+        session=session,
     )
     address = random.choice((None, "10.1.2.3", "10.1.3.3", "10.2.0.1"))
     return Ask("k", "intent", random.choice(CALLERS), facts, address)

@@ -5,7 +5,7 @@ import pytest
 from policy import words
 from policy.algorithms import Algorithm
 from policy.assets import WELL_KNOWN, define
-from policy.model import Facts, Role, Side, Transfer
+from policy.model import ContractCall, Facts, Role, Side, Transfer
 
 USDC = define("USDC@eip155:1", 6, "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48")
 ASSETS = {asset.ref: asset for asset in (USDC, *WELL_KNOWN)}
@@ -66,6 +66,23 @@ def test_everything_is_said() -> None:
     ]
     assert list(words.lines(facts, {})) == expected
     assert words.sentence(facts, {}) == "; ".join(expected)
+
+
+def test_what_only_the_policy_reads_is_said() -> None:
+    """What a swap brings, the call itself and a text stand there, the text in ASCII."""
+    facts = Facts(
+        "x",
+        (),
+        call=ContractCall(TO, 0, "d0e30db0"),
+        receives=Transfer(USDC.ref, 5, TO),
+        text='"Grüße"\n',
+    )
+    assert list(words.lines(facts, ASSETS)) == [
+        "x",
+        "brings at least 0.000005 USDC@eip155:1",
+        f"calls {TO} with 0xd0e30db0",
+        'says "\\"Gr\\u00fc\\u00dfe\\"\\n"',
+    ]
 
 
 def test_little_is_said_of_little() -> None:

@@ -35,6 +35,7 @@ KEYS = {
     "rpc-pay": Algorithm.ED25519,
     "rpc-eth": Algorithm.ECDSA_SECP256K1,
     "rpc-tron": Algorithm.ECDSA_SECP256K1,
+    "rpc-typed": Algorithm.ECDSA_SECP256K1,
     "rpc-btc": Algorithm.ECDSA_SECP256K1,
     "rpc-mac": Algorithm.HMAC_SHA256,
     "rpc-other": Algorithm.ED25519,
@@ -89,6 +90,59 @@ asset = "ETH@eip155:1"
 per_request = "10"
 windows = [{ span = "1h", total = "100" }]
 """
+PINNED_CALL = """
+[assets."USDC@eip155:1"]
+contract = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
+decimals = 6
+
+[contracts.vault]
+address = "0x3333333333333333333333333333333333333333"
+chain_id = 1
+
+[contracts.vault.calls.deposit]
+signature = "deposit(uint256 assets, address receiver)"
+amount = "assets"
+asset = "USDC@eip155:1"
+destination = "receiver"
+
+[[keys.rpc-eth.grants]]
+id = "vault"
+callers = ["spiffe://firm.example/wallet"]
+action = "call.vault.deposit"
+chain_ids = [1]
+assets = ["USDC@eip155:1"]
+destinations = ["0x1111111111111111111111111111111111111111"]
+
+[[keys.rpc-eth.limits]]
+asset = "USDC@eip155:1"
+per_request = "10"
+windows = [{ span = "1h", total = "100" }]
+"""
+TYPED_KEY = """
+[keys.rpc-typed]
+algorithm = "ecdsa-secp256k1"
+payloads = ["ethereum.typed-data", "ethereum.message"]
+
+[[keys.rpc-typed.grants]]
+id = "permit"
+callers = ["spiffe://firm.example/wallet"]
+action = "erc20.permit"
+chain_ids = [1]
+assets = ["USDC@eip155:1"]
+destinations = ["0x1111111111111111111111111111111111111111"]
+sources = ["0xCD2a3d9F938E13CD947Ec05AbC7FE734Df8DD826"]
+
+[[keys.rpc-typed.grants]]
+id = "texts"
+callers = ["spiffe://firm.example/wallet"]
+action = "ethereum.message"
+session = true
+
+[[keys.rpc-typed.limits]]
+asset = "USDC@eip155:1"
+per_request = "10"
+windows = [{ span = "1h", total = "100" }]
+"""
 TRON_KEY = """
 [assets."TRX@tron:0x2b6653dc"]
 decimals = 6
@@ -125,7 +179,9 @@ POLICY = (
     + INTENT_KEY.format(name="rpc-mac", algorithm="hmac-sha256", caller=WALLET.san)
     + INTENT_KEY.format(name="rpc-other", algorithm="ed25519", caller="spiffe://firm.example/other")
     + ETHEREUM_KEY
+    + PINNED_CALL
     + TRON_KEY
+    + TYPED_KEY
 )
 
 

@@ -211,7 +211,7 @@ def test_keys_are_listed_for_their_callers_only(port: Port) -> None:
     first, *_ = port.unary("ListKeys", pb.ListKeysRequest(page_size=2))
     assert [key.name for key in first.keys] == ["keys/rpc-eth", "keys/rpc-mac"]
     rest, *_ = port.unary("ListKeys", pb.ListKeysRequest(page_token=first.next_page_token))
-    assert [key.name for key in rest.keys] == ["keys/rpc-pay", "keys/rpc-tron"]
+    assert [key.name for key in rest.keys] == ["keys/rpc-pay", "keys/rpc-tron", "keys/rpc-typed"]
     assert not rest.next_page_token
     port.caller = STRANGER
     nothing, *_ = port.unary("ListKeys", pb.ListKeysRequest())

@@ -33,7 +33,7 @@ class Schema:
     """A kind of typed data.
 
     ``pinned`` is what the domain must be called and where its contract is, if the
-    protocol has one for all chains.
+    protocol has one for all chains; ``types`` is what a document says with each domain.
     """
 
     primary: Struct
@@ -41,6 +41,12 @@ class Schema:
     facts: Meaning
     actions: frozenset[str]
     pinned: Mapping[str, str] = field(default_factory=dict)
+    types: tuple[tuple[Struct, Mapping[str, Any]], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        mine = self.primary.types()
+        pairs = tuple((struct, struct.types() | mine) for struct in self.domains)
+        object.__setattr__(self, "types", pairs)
 
     def domain(self, types: object, value: object) -> tuple[Domain, bytes]:
         """Return the domain and its separator.
@@ -60,9 +66,8 @@ class Schema:
         return Domain(members["chainId"], members["verifyingContract"], *names), separator
 
     def _domain_type(self, types: object) -> Struct:
-        mine = self.primary.types()
-        for struct in self.domains:
-            if types == struct.types() | mine:
+        for struct, expected in self.types:
+            if types == expected:
                 return struct
         detail = f"are not exactly those of {self.primary.encode_type()} and its domain"
         raise PayloadError(Code.PAYLOAD_UNSUPPORTED, "$.types", detail)

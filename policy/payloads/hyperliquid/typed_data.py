@@ -49,7 +49,7 @@ def action_hash(
 
 def message(connection_id: bytes, source: str) -> bytes:
     """Return what is hashed and signed of an action, 66 bytes."""
-    _, agent = _AGENT.read({"source": source, "connectionId": "0x" + connection_id.hex()}, "$")
+    agent = keccak256(_AGENT.type_hash + keccak256(source.encode("ascii")) + connection_id)
     return eip712.message(_domain(*_AGENT_DOMAIN), agent)
 
 

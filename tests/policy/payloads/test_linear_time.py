@@ -7,15 +7,18 @@ from contextlib import suppress
 import pytest
 
 from policy.payloads import MAX_BYTES, decode
-from policy.payloads.ethereum import rlp, transaction
+from policy.payloads.ethereum import message, rlp, transaction, typed_data
 from policy.reasons import PayloadError
 from tests.policy.payloads.examples import USDC, dynamic_fee, intent
+from tests.policy.payloads.typed_examples import document, edited, safe_call, written
 from tests.policy.payloads_bitcoin import drafts
 
 LARGEST = {
-    "intent": MAX_BYTES,
-    "ethereum.transaction": transaction.MAX_BYTES,
     "bitcoin.psbt": MAX_BYTES,
+    "ethereum.message": message.MAX_BYTES,
+    "ethereum.transaction": transaction.MAX_BYTES,
+    "ethereum.typed-data": typed_data.MAX_BYTES,
+    "intent": MAX_BYTES,
 }
 # Sixteen times the size may cost sixteen times the time, and twice that on a noisy machine;
 # what is quadratic costs 256 times as much.
@@ -68,6 +71,10 @@ def _legacy_inputs(size: int) -> bytes:
     return made.payload()
 
 
+def _typed(name: str = "n", **changes: object) -> bytes:
+    return written(edited(document("Permit", **changes), "domain.name", name))
+
+
 WORST: dict[str, tuple[str, Callable[[int], bytes]]] = {
     "RLP: empty items": ("ethereum.transaction", lambda size: rlp.encode([b""] * size)),
     "RLP: empty lists": ("ethereum.transaction", lambda size: rlp.encode([[]] * size)),
@@ -75,6 +82,15 @@ WORST: dict[str, tuple[str, Callable[[int], bytes]]] = {
     "RLP: a long number": ("ethereum.transaction", lambda size: dynamic_fee(value=b"\1" * size)),
     "RLP: many storage keys": ("ethereum.transaction", _keys),
     "RLP: many entries": ("ethereum.transaction", _entries),
+    "text: letters": ("ethereum.message", lambda size: b"a " * (size // 2)),
+    "text: marks": ("ethereum.message", lambda size: ("a" + "\u0301" * (size // 2)).encode()),
+    "text: a long word": ("ethereum.message", lambda size: b"a" * size),
+    "typed data: a long name": ("ethereum.typed-data", lambda size: _typed("n" * size)),
+    "typed data: a long number": ("ethereum.typed-data", lambda size: _typed(value="9" * size)),
+    "typed data: long calldata": (
+        "ethereum.typed-data",
+        lambda size: written(safe_call("0x" + "00" * (size // 2))),
+    ),
     "JSON: a long string": ("intent", lambda size: intent(nonce="n" * size)),
     "JSON: a long escape": ("intent", lambda size: intent(nonce="\n" * (size // 2))),
     "JSON: many members": ("intent", _members),
@@ -107,7 +123,8 @@ def _seconds(tag: str, payload: bytes) -> float:
 def test_time_grows_with_size_alone(name: str) -> None:
     """Sixteen times the bytes never cost more than a multiple of sixteen times the time."""
     tag, build = WORST[name]
-    size = LARGEST[tag] - 1024  # room for what stands around the part that grows
+    # Room for what stands around the part that grows.
+    size = LARGEST[tag] - (1024 if tag != "ethereum.typed-data" else 2048)
     small, large = build(size // 16), build(size)
     assert len(large) <= LARGEST[tag]
     floor = 0.0002  # below this a clock tells nothing
