@@ -22,6 +22,7 @@ from policy.reasons import Code, PayloadError
 MAGIC = b"psbt\xff"
 MAX_INPUTS, MAX_OUTPUTS = 100, 500
 _END = b"\x00"
+_VERSION_BYTES = 4
 _FINAL = b"\xff\xff\xff\xff"  # the sequence where a PSBT of version 2 gives none
 _FIRST_TIME = 500_000_000  # lock times from here on are seconds, those below are heights
 
@@ -106,6 +107,8 @@ def _version(found: Map) -> int:
     value = found.get(fields.VERSION)
     if value is None:
         return fields.V0
+    if len(value) != _VERSION_BYTES:
+        raise _malformed("psbt.global", f"has a version of {len(value)} bytes")
     version = int.from_bytes(value, "little")
     if version == fields.V0:
         detail = "names version 0, which is written by leaving it out"

@@ -177,7 +177,12 @@ FIELDS: dict[str, Case] = {
     "version 1": (_with_global("fb", number(1)), UNSUPPORTED, "is of version 1"),
     "version 3": (_with_global("fb", number(3), version=2), UNSUPPORTED, "is of version 3"),
     "version 0 spelt out": (_with_global("fb", number(0)), CANONICAL, "leaving it out"),
-    "version in one byte": (_with_global("fb", b"\2", version=2), MALFORMED, "GLOBAL_VERSION"),
+    "version in one byte": (_with_global("fb", b"\2", version=2), MALFORMED, "of 1 bytes"),
+    "version in many bytes": (
+        _with_global("fb", b"\xff" * 5000, version=2),
+        MALFORMED,
+        "of 5000 bytes",
+    ),
     "version 0 as version 2": (_with_global("fb", number(2)), UNSUPPORTED, "0x00 does not belong"),
     "transaction in version 2": (
         _with_global("00", draft().transaction(), version=2),
