@@ -1,14 +1,16 @@
 """``signgate payloads``: the formats, and what a payload means."""
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from policy.payloads import FORMATS
+from policy.payloads import FORMATS, decode
 from signer.cli.payloads import app
 from signer.errors import ConfigError
 from tests.policy.payloads.examples import OMNIBUS, TRANSFER, call, token
+from tests.policy.payloads_bitcoin.drafts import draft
 
 EXAMPLES = Path(__file__).parents[2] / "deploy/examples"
 RENT = str(EXAMPLES / "payloads/rent.json")
@@ -50,6 +52,15 @@ def test_a_format_is_found(payment: str) -> None:
     assert told.startswith("ethereum.transaction\n")
     assert "costs at most 0.00195 ETH@eip155:1" in told
     assert "1000000 base units of eip155:1/erc20:0xA0b8" in told
+
+
+def test_several_messages_are_counted(tmp_path: Path) -> None:
+    """What takes several signatures says how many, and the hash that the audit log has."""
+    path, payload = tmp_path / "psbt", draft().payload()
+    path.write_bytes(payload)
+    told = CliRunner().invoke(app, ["decode", str(path), "--format=bitcoin.psbt"]).stdout
+    digest = sha256(b"".join(decode("bitcoin.psbt", payload).messages)).hexdigest()
+    assert told.splitlines()[-1] == f"  signs 2 messages, 364 bytes, sha256 {digest}"
 
 
 def test_standard_input_is_read() -> None:
