@@ -1,6 +1,7 @@
 """Tokens in the network that freeze, die and come back, under a load that goes on."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -41,13 +42,15 @@ def kit(tmp_path: Path) -> Iterator[TwoByKit]:
         daemon.kill()
 
 
-def _outage(
-    pool: PoolProcess, begin: Callable[[], object], end: Callable[[], object]
-) -> tuple[Any, float]:
-    """Let a token be away under load; returns the load and how soon all was well again."""
+def _outage(pool: PoolProcess, begin: Callable[[], object], end: Callable[[], object]) -> Any:
+    """Let a token be away under load; returns the load, once all is well again."""
     load = pool.load(AWAY_SECONDS, begin)
     end()
-    return load, pool.heal(RETURN_SECONDS)
+    until = time.monotonic() + RETURN_SECONDS
+    pool.heal(RETURN_SECONDS)
+    while (after := pool.load(0.4))["errors"]:
+        assert time.monotonic() < until, after
+    return load
 
 
 @pytest.mark.parametrize("how", ["freeze", "kill"])
@@ -55,14 +58,11 @@ def test_the_only_token_is_away(crush: CamlCrush, how: str) -> None:
     """Callers hear so within their deadlines, and the token is used again once it is back."""
     with pool_process(crush.hsm, KEYS, load=LOAD) as pool:
         begin = getattr(crush.daemon, how)
-        load, _ = _outage(pool, begin, crush.daemon.thaw if how == "freeze" else crush.start)
+        load = _outage(pool, begin, crush.daemon.thaw if how == "freeze" else crush.start)
         assert load["wrong"] == 0
         assert load["slowest"] < PATIENCE + SLACK
         assert load["errors"].keys() <= UNAVAILABLE
         assert load["last_signed"] < 2
-        after = pool.load(0.5)
-        assert after["signed"] > 0
-        assert not after["errors"]
 
 
 @needs_root
@@ -72,7 +72,7 @@ def test_one_of_two_tokens_is_away(kit: TwoByKit, how: str) -> None:
     with pool_process(kit.hsm, load=LOAD) as pool:
         daemon = kit.daemons[0]
         end = daemon.thaw if how == "freeze" else lambda: kit.start(0)
-        load, _ = _outage(pool, getattr(daemon, how), end)
+        load = _outage(pool, getattr(daemon, how), end)
         assert load["wrong"] == 0
         assert load["slowest"] < PATIENCE + SLACK
         assert load["longest_gap"] < FAIL_OVER_SECONDS
@@ -89,8 +89,9 @@ def test_tokens_of_two_modules(tmp_path: Path, kit: TwoByKit) -> None:
     hsm = replace(both, environment=crush.hsm.environment)
     try:
         with pool_process(hsm, load=LOAD) as pool:
-            load, _ = _outage(pool, crush.daemon.kill, crush.start)
-            assert load["errors"].keys() <= {"OutcomeUnknownError"}
+            load = _outage(pool, crush.daemon.kill, crush.start)
+            assert load["wrong"] == 0
+            assert load["longest_gap"] < FAIL_OVER_SECONDS
             assert load["last_signed"] > AWAY_SECONDS - 1
             lost, other = pool.ask("status")["slots"]
             assert lost["generation"] > 1
