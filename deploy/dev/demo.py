@@ -184,6 +184,26 @@ def tails_the_audit_log(directory: Path, address: str, request_id: str) -> None:
     require(len(refused) >= REFUSALS, f"{len(records)} records, {len(refused)} refusals among them")
 
 
+def changes_the_policy(here: Environment, address: str, wallet: Client) -> None:
+    """Nobody loosens a policy alone: one officer proposes, another one agrees."""
+    step("A policy change: 75,000 USDC in a request, where 50,000 were the most")
+    old, new = (here.directory / name for name in ("policy.toml", "next.toml"))
+    text = old.read_text(encoding="utf-8")
+    new.write_text(text.replace('per_request = "50000"', 'per_request = "75000"'), encoding="utf-8")
+    payload = usdc_transfer(60_000 * ONE_USDC, nonce=3)
+    made = here.officer("officer-a", address, "propose", str(new), "--reason", "larger payouts")
+    print("".join(f"      {line}\n" for line in made.splitlines()), end="")
+    require("pending, looser" in made, "it waits for another officer")
+    approve = ("approve", "1", "--file", str(new))
+    alone = here.officer("officer-a", address, *approve, check=False)
+    require("OWN_PROPOSAL" in alone, "its author can't approve it")
+    here.officer("officer-b", address, *approve)
+    done = here.officer("officer-b", address, "activate", "1")
+    require("activated" in done, "another officer approves and activates it")
+    signed = wallet.sign("wd-usdc", payload, ETHEREUM)
+    require(signed.policy_version > 1, "60,000 USDC are signed now")
+
+
 def verifies_the_audit_log(here: Environment) -> None:
     """The log verifies offline, and one changed byte is found."""
     step("The audit log, offline")
@@ -215,6 +235,7 @@ def run(directory: Path) -> None:
         refuses_what_the_policy_forbids(wallet, payments, desk)
         request_id = replays_a_request(wallet)
         tails_the_audit_log(directory, server.control, request_id)
+        changes_the_policy(here, server.control, wallet)
     verifies_the_audit_log(here)
     step("All of it held.")
 

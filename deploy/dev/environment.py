@@ -73,6 +73,15 @@ class Environment:
             command, env=self.variables, check=check, capture_output=True, text=True, timeout=60
         )
 
+    def officer(self, name: str, address: str, *arguments: str, check: bool = True) -> str:
+        """Run ``signgate policy`` at a control port, with somebody's certificate."""
+        files = {"ca": "ca.crt", "certificate": f"{name}.crt", "private-key": f"{name}.key"}
+        connection = [f"--{option}={self.directory / file}" for option, file in files.items()]
+        ended = self.signgate(
+            "policy", *arguments, f"--address={address}", *connection, check=check
+        )
+        return ended.stdout + ended.stderr
+
     def serve(self, *options: str) -> subprocess.Popen[str]:
         """Start the server; its log comes through ``stderr``."""
         command = [str(SIGNGATE), "serve", "--config", str(self.config), *options]

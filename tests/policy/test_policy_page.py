@@ -4,12 +4,17 @@ import re
 import tomllib
 from pathlib import Path
 
+import click
+import pytest
+import typer
 from typer.testing import CliRunner
 
+from policy.root import load
 from policy.schema import Document
 from signer.cli.policy import app
 
-PAGE = (Path(__file__).parents[2] / "deploy/docs/policy.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "deploy/docs/policy.md").read_text(encoding="utf-8")
 START = 'schema = 1\nkeys.trading.algorithm = "ed25519"\nkeys.trading.payloads = ["intent"]\n'
 
 
@@ -31,3 +36,26 @@ def test_it_names_every_command() -> None:
         name = command.name or command.callback.__name__  # type: ignore[union-attr] # all have one
         assert name in listed
         assert f"signgate policy {name}" in PAGE
+
+
+def lines() -> list[list[str]]:
+    """Return the page's command lines, continued lines joined."""
+    blocks = "".join(re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)).replace("\\\n", "")
+    found = re.findall(r"^signgate policy ([^#>\n]+)", blocks, re.MULTILINE)
+    return [line.split() for line in found]
+
+
+@pytest.mark.parametrize("words", lines(), ids=" ".join)
+def test_its_options_exist(words: list[str]) -> None:
+    """Each command line has options that the command knows."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, click.Group)
+    known = {option for parameter in group.commands[words[0]].params for option in parameter.opts}
+    assert {word for word in words if word.startswith("--")} <= known
+
+
+def test_the_example_root_document_loads() -> None:
+    """Its officers are more than its quorum for everything, and the job is none of them."""
+    root = load((ROOT / "deploy/examples/root.toml").read_text(encoding="utf-8"))
+    assert len(root.officers) > root.root_quorum > root.quorum
+    assert root.proposers.isdisjoint(root.officers)
