@@ -388,9 +388,13 @@ class HsmUnavailableError(HsmError):
 
 
 class HsmOverloadedError(HsmUnavailableError):
-    """The token is busy for longer than this request may wait: try again later."""
+    """The token is busy for longer than this request may wait: try again in ``seconds``."""
 
     code = Code.HSM_OVERLOADED
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class HsmRefusedError(HsmError):

@@ -15,6 +15,7 @@ from signer.hsm.line import Line, Priority
 
 # After so many seconds without any answer a token is away and not overloaded.
 SILENT_SECONDS: Final = 1.0
+LEAST_HINT_SECONDS: Final = 0.05  # until it is worth trying again: a burst must spread
 _OLD_SHARE: Final = 0.9  # of the moving average, for each operation
 
 
@@ -58,11 +59,12 @@ class Desk:
             ahead = self._line.ahead(priority)
             self._submitted += 1
             self._crowded += ahead > 0
-            wait = ahead * self._service_seconds / max(1, self._sessions)
-            if ahead and job.queued + wait > job.deadline:
-                raise self._refusal(job, f"{ahead} requests would go first, too many to wait for")
+            seconds = self._service_seconds * (1 + ahead / max(1, self._sessions))
+            if ahead and job.queued + seconds > job.deadline:
+                reason = f"{ahead} requests would go first, too many to wait for"
+                raise self._refusal(job, reason, seconds)
             if not self._line.add(job, priority):
-                raise self._refusal(job, f"{ahead} requests wait already")
+                raise self._refusal(job, f"{ahead} requests wait already", seconds)
         self._permits.put(None)
 
     def send(self, job: Job, slot: str) -> None:
@@ -139,12 +141,12 @@ class Desk:
         old = self._service_seconds or seconds
         self._service_seconds = _OLD_SHARE * old + (1 - _OLD_SHARE) * seconds
 
-    def _refusal(self, job: Job, reason: str) -> HsmError:
+    def _refusal(self, job: Job, reason: str, seconds: float) -> HsmError:
         oldest = self._line.oldest()
         since = max(self._last_served, oldest.queued if oldest else job.queued)
         if job.queued - since > SILENT_SECONDS:
             return HsmUnavailableError("no session has answered for some time")
-        return HsmOverloadedError(reason)
+        return HsmOverloadedError(reason, max(LEAST_HINT_SECONDS, seconds))
 
     def shut(self, reason: str, nudges: int = 0) -> None:
         """Refuse everything from now on, also what waits; wake some threads."""

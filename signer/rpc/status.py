@@ -14,7 +14,7 @@ from grpc_status import rpc_status
 
 from policy.reasons import Code as Policy
 from signer.errors import Code as Service
-from signer.errors import RateLimitedError, RefusedError, SigngateError
+from signer.errors import HsmOverloadedError, RateLimitedError, RefusedError, SigngateError
 
 DOMAIN = "signgate"
 RETRY_AFTER = Duration(nanos=100_000_000)
@@ -100,11 +100,11 @@ def status_of(error: SigngateError) -> status_pb2.Status:
             details[0].metadata["approval"] = error.hold
     number = STATUS[error.code]
     packed = [_packed(detail) for detail in details]
-    if isinstance(error, RateLimitedError):
+    if isinstance(error, RateLimitedError | HsmOverloadedError):
         wait = Duration()
         wait.FromNanoseconds(int(1e9 * error.seconds))
         packed.append(_packed(error_details_pb2.RetryInfo(retry_delay=wait)))
-    elif number == code_pb2.UNAVAILABLE or error.code is Service.HSM_OVERLOADED:
+    elif number == code_pb2.UNAVAILABLE:
         packed.append(_packed(error_details_pb2.RetryInfo(retry_delay=RETRY_AFTER)))
     return status_pb2.Status(code=number, message=error.public, details=packed)
 

@@ -86,3 +86,57 @@ def test_a_silent_token_is_away_and_not_overloaded(
     with pytest.raises(HsmError) as raised:
         desk.submit(_job(60))
     assert type(raised.value) is wanted
+
+
+def test_what_cannot_be_in_time_is_refused_at_once() -> None:
+    """A job's own turn counts as well as that of those before it; the hint says how long it is."""
+    desk = Desk(4)
+    desk.count(1)
+    desk.served(1.0, time.monotonic())
+    desk.submit(_job(60))
+    with pytest.raises(HsmOverloadedError, match="1 requests would go first") as refused:
+        desk.submit(_job(1.5))
+    assert refused.value.seconds == 2
+    desk.submit(_job(2.5))
+
+
+def test_a_full_line_says_when_to_come_again() -> None:
+    """The hint grows with the line, and is never so short that a burst would come back whole."""
+    desk = Desk(2)
+    desk.count(1)
+    for seconds, hint in ((0.0001, 0.05), (10.0, 3.0)):
+        desk.served(seconds, time.monotonic())
+        for _ in range(2 - len(desk._line)):
+            desk.submit(_job(60))
+        with pytest.raises(HsmOverloadedError, match="2 requests wait already") as refused:
+            desk.submit(_job(60))
+        assert refused.value.seconds == pytest.approx(hint, rel=0.01)
+
+
+def test_how_crowded_the_line_is() -> None:
+    """The share of jobs that found others waiting is of those since the last time."""
+    desk = Desk(8)
+    assert desk.crowded() == 0
+    for _ in range(4):
+        desk.submit(_job(60))
+    assert desk.crowded() == 0.75
+    assert desk.crowded() == 0
+
+
+def test_an_errand_is_for_one_slot() -> None:
+    """A job that is sent to a slot is taken there, before all others, and nowhere else."""
+    desk = Desk(4)
+    job, errand = _job(60), _job(60)
+    desk.submit(job)
+    desk.send(errand, "a")
+    assert desk.take(0, "b") is job
+    assert desk.take(0, "b") is None
+    assert desk.take(0, "a") is errand
+    desk.send(errand, "a")
+    desk.withdraw(errand)
+    assert desk.take(0, "a") is None
+    desk.send(errand, "a")
+    desk.shut("why")
+    assert errand.wait(0)
+    with pytest.raises(HsmUnavailableError, match="why"):
+        desk.send(_job(60), "a")

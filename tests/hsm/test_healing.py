@@ -381,8 +381,9 @@ def test_a_line_that_is_too_long_refuses_at_once(first: SwitchedToken, mint: Min
         with ThreadPoolExecutor(1) as threads:
             waiting = threads.submit(_sign, pool, mint, 0.3)
             wait_for(lambda: len(pool._desk._line) == 1)
-            with pytest.raises(HsmOverloadedError, match="would go first"):
+            with pytest.raises(HsmOverloadedError, match="would go first") as refused:
                 _sign(pool, mint, 1)
+            assert refused.value.seconds == 4  # its own two after the other's two
             waiting.exception(5)
 
     with closing(Pool(first.as_token(), sessions=1, redeem=mint.redeem)) as pool:

@@ -59,7 +59,7 @@ def test_a_bug_tells_only_a_reference() -> None:
     ("error", "code"),
     [
         (errors.LedgerUnavailableError("the ledger does not answer"), code_pb2.UNAVAILABLE),
-        (errors.HsmOverloadedError("17 requests wait"), code_pb2.RESOURCE_EXHAUSTED),
+        (errors.HsmOverloadedError("17 requests wait", 0.25), code_pb2.RESOURCE_EXHAUSTED),
     ],
 )
 def test_what_may_be_tried_again_carries_a_hint(error: errors.SigngateError, code: int) -> None:
