@@ -1,6 +1,7 @@
 """The alerts ask for what is there."""
 
 import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 RULES = (ROOT / "deploy" / "monitoring" / "alerts.yaml").read_text(encoding="utf-8")
 BY_NAME = {family.name: family for family in FAMILIES}
 EXPRESSIONS = re.findall(r"^ +expr: (.+)$", RULES, re.MULTILINE)
-KNOWN = {
+KNOWN: Mapping[tuple[str, str], Collection[str]] = {
     ("signgate_hsm_breaker", "state"): set(SlotState),
     ("signgate_hsm_sessions", "state"): set(SessionState),
     ("signgate_payloads_total", "outcome"): {*PolicyCode, *ServiceCode, "SIGNED"},
