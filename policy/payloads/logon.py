@@ -64,6 +64,8 @@ LOGONS: Mapping[str, _Logon] = {
     "bybit": _Logon(
         (_MILLISECONDS,), lambda v: f"GET/realtime{v['timestamp']}", _from_milliseconds
     ),
+    # "WebSocket API", authentication: the time is the expiry
+    "bitmex": _Logon((_SECONDS,), lambda v: f"GET/realtime{v['timestamp']}", _from_seconds),
     # WebSocket API, "session.logon"
     "binance": _Logon(
         (_KEY, _MILLISECONDS),

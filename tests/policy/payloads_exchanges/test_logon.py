@@ -20,10 +20,11 @@ from policy.reasons import Code, PayloadError, Reason
 
 OKX = b"okx\n1538054050"
 BYBIT = b"bybit\n1711010121452"
+BITMEX = b"bitmex\n1518064238"
 BINANCE = b"binance\nvmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zv\n1649729878532"
 DERIBIT = b"deribit\n1554883365000\nfdbmmz79"
 FIX = b"binance-fix\nEXAMPLE\nSPOT\n1\n20240627-11:17:25.223"
-ACCEPTED = (OKX, BYBIT, BINANCE, DERIBIT, FIX)
+ACCEPTED = (OKX, BYBIT, BITMEX, BINANCE, DERIBIT, FIX)
 
 _POLICY = """
 schema = 1
@@ -50,6 +51,7 @@ windows = [{{ span = "24h", total = "1" }}]
     [
         (OKX, b"1538054050GET/users/self/verify"),
         (BYBIT, b"GET/realtime1711010121452"),
+        (BITMEX, b"GET/realtime1518064238"),
         (BINANCE, b"apiKey=vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zv&timestamp=1649729878532"),
         (DERIBIT, b"1554883365000\nfdbmmz79\n"),
         (FIX, b"A\x01EXAMPLE\x01SPOT\x011\x0120240627-11:17:25.223"),
@@ -81,6 +83,7 @@ def test_the_official_ed25519_example() -> None:
     [
         (OKX, "okx", 1_538_054_050_000, None),
         (BYBIT, "bybit", 1_711_010_121_452, None),
+        (BITMEX, "bitmex", 1_518_064_238_000, None),
         (BINANCE, "binance", 1_649_729_878_532, None),
         (DERIBIT, "deribit", 1_554_883_365_000, "fdbmmz79"),
         (FIX, "binance", 1_719_487_045_223, None),
@@ -121,6 +124,7 @@ def test_a_grant_names_sessions(payload: bytes, session: str, codes: list[Code])
 HOSTILE = {
     "empty": (b"", Code.PAYLOAD_UNSUPPORTED),
     "venue only": (b"okx", Code.PAYLOAD_MALFORMED),
+    "bitmex in milliseconds": (BITMEX + b"000", Code.PAYLOAD_MALFORMED),
     "unknown venue": (b"mtgox\n1538054050", Code.PAYLOAD_UNSUPPORTED),
     "venue in capitals": (b"OKX\n1538054050", Code.PAYLOAD_UNSUPPORTED),
     "look-alike venue": ("оkx\n1538054050".encode(), Code.PAYLOAD_MALFORMED),
