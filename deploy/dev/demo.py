@@ -21,8 +21,12 @@ from eth_account import Account
 from deploy.dev import environment
 from deploy.dev.client import connect, intent, reason_of
 from deploy.dev.serving import Serving
+from signer.v1 import approval_service_pb2 as approvals
+from signer.v1 import approval_service_pb2_grpc as approvals_grpc
 from signer.v1 import audit_service_pb2 as audit
 from signer.v1 import audit_service_pb2_grpc as audit_grpc
+from signer.v1 import control_service_pb2 as control
+from signer.v1 import control_service_pb2_grpc as control_grpc
 from signer.v1 import signing_service_pb2 as pb
 from signer.v1 import signing_service_pb2_grpc as pb_grpc
 
@@ -161,6 +165,41 @@ def replays_a_request(wallet: Client) -> str:
     return request_id
 
 
+def signs_what_others_approve(payments: Client, directory: Path, address: str) -> None:
+    """A large amount waits for two approvers, who read what it does; then it is signed, once."""
+    step("An intent of 1,500.00 EUR, where 1,000 need the approval of two others")
+    request_id, payload = str(uuid.uuid4()), euro_intent("150000")
+    attempt = partial(payments.sign, "payments", payload, "intent", request_id)
+    require(refuses("APPROVAL_REQUIRED", attempt), "held")
+    for name in ("officer-a", "officer-b"):
+        stub = approvals_grpc.ApprovalServiceStub(connect(directory, name, address))
+        [held] = stub.ListApprovals(approvals.ListApprovalsRequest(), timeout=10).approvals
+        print(f"      {name} reads: {held.summary}")
+        digest = held.payload_sha256
+        stub.ApproveRequest(
+            approvals.ApproveRequestRequest(name=held.name, payload_sha256=digest), timeout=10
+        )
+    require(len(attempt().signature) == ED25519_LENGTH, "the same request again is signed")
+
+
+def freezes_a_key(payments: Client, directory: Path, address: str) -> None:
+    """Anybody on duty stops a key at once; two officers together let it go on."""
+    step("A freeze of the key, and its end by two officers")
+    scope, why = control.Scope(key="keys/payments"), "the demonstration"
+    attempt = partial(payments.sign, "payments", euro_intent("100"), "intent")
+    duty, first, second = (
+        control_grpc.ControlServiceStub(connect(directory, name, address))
+        for name in ("siem", "officer-a", "officer-b")
+    )
+    duty.Freeze(control.FreezeRequest(scope=scope, reason=why), timeout=10)
+    require(refuses("FROZEN", attempt), "stopped by one")
+    thaw = control.UnfreezeRequest(scope=scope, reason=why)
+    require(refuses("OFFICER_REQUIRED", lambda: duty.Unfreeze(thaw)), "who is no officer cannot")
+    require(first.Unfreeze(thaw, timeout=10).frozen, "nor can one officer alone")
+    require(not second.Unfreeze(thaw, timeout=10).frozen, "two together can")
+    require(attempt().signature, "signed again")
+
+
 def tails_the_audit_log(directory: Path, address: str, request_id: str) -> None:
     """Every decision is in the log, with its reasons in full."""
     step("The audit log, live")
@@ -233,6 +272,8 @@ def run(directory: Path) -> None:
         signs_a_transfer_intent(payments)
         desk = Client(directory, "desk", server.signing)
         refuses_what_the_policy_forbids(wallet, payments, desk)
+        signs_what_others_approve(payments, directory, server.control)
+        freezes_a_key(payments, directory, server.control)
         request_id = replays_a_request(wallet)
         tails_the_audit_log(directory, server.control, request_id)
         changes_the_policy(here, server.control, wallet)
