@@ -11,7 +11,7 @@ from pathlib import Path
 from signer.errors import SigngateError
 from signer.ledger import Ledger
 from signer.ledger.ledger import wall_clock
-from signer.model import Granted
+from signer.model import Granted, Refused
 from tests.support.ledgers import Bench, one, pay, signed
 from tests.support.officers import office
 
@@ -62,6 +62,21 @@ def activate(path: Path, number: int, by: str) -> str:
     finally:
         bench.close()
     return "activated"
+
+
+def answer(path: Path, policy: str, calls: Connection) -> None:
+    """Open the ledger and decide each request that comes; None ends it.
+
+    Tells a refusal's code and hold, or that it was granted.
+    """
+    bench = Bench(path)
+    ledger = bench.open(policy, clock=wall_clock)
+    calls.send("ready")
+    while (request := calls.recv()) is not None:
+        verdict = one(ledger, request)
+        refused = isinstance(verdict, Refused)
+        calls.send((verdict.reasons[0].code, verdict.hold) if refused else ("granted", None))
+    bench.close()
 
 
 def release(path: Path, name: str) -> None:
