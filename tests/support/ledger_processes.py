@@ -74,8 +74,10 @@ def answer(path: Path, policy: str, calls: Connection) -> None:
     calls.send("ready")
     while (request := calls.recv()) is not None:
         verdict = one(ledger, request)
-        refused = isinstance(verdict, Refused)
-        calls.send((verdict.reasons[0].code, verdict.hold) if refused else ("granted", None))
+        if isinstance(verdict, Refused):
+            calls.send((verdict.reasons[0].code, verdict.hold))
+        else:
+            calls.send(("granted", None))
     bench.close()
 
 
