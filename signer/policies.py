@@ -92,7 +92,11 @@ class Policies:
     def activate(self, number: int, by: str) -> View:
         """Put in force; see ``officers.activate``."""
         found = self._lifecycle.proposal(number)
-        self._check(found.kind, found.body)  # also has it compiled before the transaction
+        try:
+            self._check(found.kind, found.body)  # also has it compiled before the transaction
+        except SigngateError as error:
+            self._lifecycle.refuse("proposal.activated", by, error, number)
+            raise
         return self._view(self._lifecycle.activate(number, by))
 
     def changes(self, kind: Kind, base: int, document: str) -> tuple[Change, ...]:

@@ -37,7 +37,7 @@ class Compiler:
             PolicyError: the document is not valid.
         """
         digest = sha256(document.encode("utf-8", "surrogatepass")).hexdigest()
-        policy = self._find(digest)
+        policy = self.find(digest)
         if policy is None:
             policy = self._load(document)
             with self._lock:
@@ -46,18 +46,8 @@ class Compiler:
                     self._kept.popitem(last=False)
         return policy
 
-    def ready(self, digest: str, document: str) -> Policy:
-        """Return the policy of a document that was compiled before.
-
-        Raises:
-            UncompiledError: it was not, or was forgotten since.
-        """
-        policy = self._find(digest)
-        if policy is None:
-            raise UncompiledError(document)
-        return policy
-
-    def _find(self, digest: str) -> Policy | None:
+    def find(self, digest: str) -> Policy | None:
+        """Return the policy of a document with this SHA-256, if it was compiled of late."""
         with self._lock:
             policy = self._kept.get(digest)
             if policy is not None:

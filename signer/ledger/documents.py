@@ -27,6 +27,12 @@ class Documents:
         rows = self._query(sql, (version,))
         return DocumentRow(*rows[0]) if rows else None
 
+    def digest(self, kind: Kind, version: int) -> str | None:
+        """Find a version's SHA-256, without reading its text."""
+        sql = f"SELECT sha256 FROM {_TABLES[kind]} WHERE version = ?"  # noqa: S608
+        rows = self._query(sql, (version,))
+        return str(rows[0][0]) if rows else None
+
     def add(self, kind: Kind, row: DocumentRow) -> None:
         """Add a version, which must be new."""
         values = (row.version, row.sha256, row.document, row.activated_ms)

@@ -85,9 +85,9 @@ class Lifecycle:
         work = partial(officers.activate, number=number, by=by, seeding=seeding)
         return self._step("proposal.activated", by, work, number)
 
-    def refuse(self, event: str, by: str, error: SigngateError) -> None:
+    def refuse(self, event: str, by: str, error: SigngateError, number: int | None = None) -> None:
         """Record a step that was refused before it came to a transaction."""
-        self._submit(partial(_refused, event=event, by=by, error=error, number=None))
+        self._submit(partial(_refused, event=event, by=by, error=error, number=number))
 
     def proposal(self, number: int) -> Proposal:
         """Return a proposal of a document.

@@ -8,7 +8,7 @@ from policy import root
 from policy.root import Root
 from policy.rules import Policy
 from signer.audit import record
-from signer.ledger.compiling import Compiler
+from signer.ledger.compiling import Compiler, UncompiledError
 from signer.ledger.rows import DocumentRow, Kind, State
 from signer.ledger.store import Reader, Store, StoreError
 from signer.ledger.windows import Windows
@@ -74,9 +74,11 @@ class Memory:
         if version is None:
             return None
         if self._active is None or self._active.version != version:
-            row = document(self.store, Kind.POLICY, version)
-            policy = self.compiler.ready(row.sha256, row.document)
-            self._active = Active(version, policy, record.Policy(version, row.sha256))
+            digest = self.store.documents.digest(Kind.POLICY, version) or ""
+            policy = self.compiler.find(digest)
+            if policy is None:
+                raise UncompiledError(document(self.store, Kind.POLICY, version).document)
+            self._active = Active(version, policy, record.Policy(version, digest))
         return self._active
 
     def root(self, state: State) -> Root | None:

@@ -63,8 +63,7 @@ def propose(tx: Transaction, draft: Draft, seeding: Seeding | None = None) -> Pr
     root = check_author(tx.root, draft.author)
     digest = sha256(draft.document.encode()).hexdigest()
     _check_base(tx, draft.kind, draft.base)
-    active = tx.store.documents.get(draft.kind, draft.base)
-    if active is not None and active.sha256 == digest:
+    if tx.store.documents.digest(draft.kind, draft.base) == digest:
         raise DocumentUnchangedError(f"version {draft.base}, in force, is this document")
     known = tx.store.proposals.of(draft.kind, draft.base, digest)
     if known is not None and (known.progress is not Progress.OPEN or tx.now_ms < known.expires_ms):

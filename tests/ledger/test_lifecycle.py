@@ -15,7 +15,8 @@ from signer.errors import (
     VersionNotFoundError,
 )
 from signer.ledger import Ledger
-from signer.ledger.rows import Kind
+from signer.ledger.rows import Kind, Proposal
+from signer.ledger.transaction import Transaction
 from signer.policies import Policies, Stage
 from tests.support.ledgers import (
     HOUR,
@@ -219,6 +220,19 @@ def test_keys_that_the_token_lacks_are_named(ledger: Ledger, policies: Policies)
         propose(policies, POLICY.replace("[keys.pay]", "[keys.pay]\nversion = 2"))
 
 
+def test_a_key_that_went_missing_is_named_at_activation(ledger: Ledger, policies: Policies) -> None:
+    """What the token could sign with when it was proposed is looked at again, and recorded."""
+    view = approve(policies, propose(policies, LOOSER))
+    emptied = Policies(ledger.lifecycle, lambda *_: False)
+    with pytest.raises(DocumentInvalidError, match="keys/pay/versions/1"):
+        emptied.activate(view.proposal.number, A)
+    record = last(ledger)
+    assert (record["event"], record["outcome"]) == ("proposal.activated", "document_invalid")
+    assert record["proposal"]["number"] == view.proposal.number
+    assert emptied.shown(view.proposal) == ()
+    assert policies.shown(view.proposal) != ()
+
+
 def test_what_is_wrong_fits_into_a_status(policies: Policies) -> None:
     """Of very many problems the first are told, and how many more there are."""
     wrong = "".join(f"[addresses.A{number}]\n'{'x' * 999}' = ''\n" for number in range(500))
@@ -311,6 +325,27 @@ def test_what_is_not_there(policies: Policies) -> None:
             step()
     with pytest.raises(VersionNotFoundError):
         policies.version(Kind.ROOT, 2)
+
+
+def test_the_end_of_a_freeze_is_no_document(ledger: Ledger) -> None:
+    """What officers ask for elsewhere can't be approved, ended or read as a document here."""
+    policies = office(ledger)
+
+    def ask(tx: Transaction) -> int:
+        row = Proposal(0, Kind.UNFREEZE, 1, "0" * 64, "unfreeze all", A, "", True, 0, 1 << 62)  # noqa: FBT003 - a row
+        return tx.store.proposals.add(row)
+
+    number = ledger._writer.submit(ask)
+    steps: tuple[Step, ...] = (
+        lambda: policies.get(number),
+        lambda: policies.approve(number, "0" * 64, B),
+        lambda: policies.reject(number, B, "no"),
+        lambda: policies.activate(number, B),
+    )
+    for step in steps:
+        with pytest.raises(ProposalNotFoundError):
+            step()
+    assert policies.recent(99, 9) == []
 
 
 def test_every_stage_is_listed(bench: Bench, policies: Policies) -> None:

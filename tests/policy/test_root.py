@@ -4,10 +4,11 @@ from hashlib import sha256
 
 import pytest
 
+from policy.compare.roots import compare_roots
 from policy.problems import PolicyError
 from policy.root import load
 
-A, B, C = (f"spiffe://firm.example/officer/{name}" for name in "abc")
+A, B, C, D = (f"spiffe://firm.example/officer/{name}" for name in "abcd")
 DAY_MS = 86_400_000
 ROOT = f"""
 schema = 1
@@ -87,3 +88,30 @@ def test_all_others_is_the_largest_root_quorum() -> None:
     """With two officers the other one is the quorum for everything."""
     two = load(ROOT.replace(f', "{C}"', "").replace("root_quorum = 2", "root_quorum = 1"))
     assert (two.quorum, two.root_quorum) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        (f', "{C}"', f', "{C}", "d.firm.example"', ["looser officers: adds d.firm.example"]),
+        (A, D, [f"looser officers: adds {D}", f"tighter officers: removes {A}"]),
+        ("quorum = 1\n", "quorum = 2\n", ["tighter quorum: changes from 1 to 2"]),
+        ("schema", 'proposers = ["ci.firm.example"]\nschema', ["looser proposers: adds ci."]),
+        ("schema", 'waiting_time = "1s"\nschema', ["tighter waiting_time: changes from 0 ms to"]),
+        ("schema", 'proposal_life = "8d"\nschema', ["looser proposal_life: changes from 604800"]),
+        ("schema", 'hold_life = "1m"\nschema', ["tighter hold_life: changes from 3600000 ms to"]),
+        ("schema", "# a comment\nschema", []),
+    ],
+)
+def test_differences_are_told(old: str, new: str, changes: list[str]) -> None:
+    """Each line says in which direction one thing changes."""
+    found = compare_roots(load(ROOT), load(ROOT.replace(old, new, 1)))
+    texts = [f"{change.direction} {change.path}: {change.description}" for change in found]
+    assert len(texts) == len(changes), texts
+    assert all(text.startswith(start) for text, start in zip(texts, changes, strict=True)), texts
+
+
+def test_a_first_root_document_adds_everybody() -> None:
+    """Where there was none, its officers are what changes."""
+    (change,) = compare_roots(None, load(ROOT))
+    assert change.description == f"adds {A}, {B}, {C}"
