@@ -1,6 +1,7 @@
-"""The worst payloads cost time in proportion to their size."""
+"""The worst payloads cost time and memory in proportion to their size."""
 
 import time
+import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -108,6 +109,16 @@ WORST: dict[str, tuple[str, Callable[[int], bytes]]] = {
 }
 
 
+def _pair(name: str) -> tuple[str, bytes, bytes]:
+    """Return a format's tag, and a payload that is sixteen times as large as another."""
+    tag, build = WORST[name]
+    # Room for what stands around the part that grows.
+    size = LARGEST[tag] - (1024 if tag != "ethereum.typed-data" else 2048)
+    small, large = build(size // 16), build(size)
+    assert len(large) <= LARGEST[tag]
+    return tag, small, large
+
+
 def _seconds(tag: str, payload: bytes) -> float:
     """Return the least time of five: noise only adds."""
     times = []
@@ -122,10 +133,26 @@ def _seconds(tag: str, payload: bytes) -> float:
 @pytest.mark.parametrize("name", WORST)
 def test_time_grows_with_size_alone(name: str) -> None:
     """Sixteen times the bytes never cost more than a multiple of sixteen times the time."""
-    tag, build = WORST[name]
-    # Room for what stands around the part that grows.
-    size = LARGEST[tag] - (1024 if tag != "ethereum.typed-data" else 2048)
-    small, large = build(size // 16), build(size)
-    assert len(large) <= LARGEST[tag]
+    tag, small, large = _pair(name)
     floor = 0.0002  # below this a clock tells nothing
     assert _seconds(tag, large) <= MOST * max(_seconds(tag, small), floor)
+
+
+def _peak_bytes(tag: str, payload: bytes) -> int:
+    tracemalloc.start()
+    try:
+        with suppress(PayloadError):
+            decode(tag, payload)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", WORST)
+def test_memory_grows_with_size_alone(name: str) -> None:
+    """Sixteen times the bytes take about sixteen times the memory: no 100 times their own."""
+    tag, small, large = _pair(name)
+    floor = 64 * 1024  # what a decoder takes for the smallest
+    peak = _peak_bytes(tag, large)
+    assert peak <= 24 * max(_peak_bytes(tag, small), floor)
+    assert peak <= 100 * len(large) + floor
