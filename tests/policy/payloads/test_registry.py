@@ -1,6 +1,7 @@
 """The registry of payload formats: one owner for each tag and each action."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,8 @@ from policy.payloads import FORMATS, MAX_BYTES, decode, ethereum, intent, regist
 from policy.reasons import Code, PayloadError
 from tests.policy.payloads.examples import intent as payload
 from tests.policy.payloads.examples import refusal
+
+PAGES = Path(__file__).parents[3] / "policy/payloads/docs"
 
 
 def test_both_formats_are_there() -> None:
@@ -61,3 +64,12 @@ def test_the_size_limit_is_the_callers_to_set() -> None:
     with pytest.raises(PayloadError) as caught:
         decode("intent", exact, max_bytes=len(exact) - 1)
     assert caught.value.reason.code is Code.PAYLOAD_TOO_LARGE
+
+
+@pytest.mark.parametrize("tag", sorted(FORMATS))
+def test_every_format_has_a_page_that_names_its_actions(tag: str) -> None:
+    """Whoever writes a grant finds each action of a format on the format's page."""
+    page = (PAGES / f"{tag}.md").read_text(encoding="utf-8")
+    assert page.startswith(f"# {tag}\n")
+    missing = [action for action in FORMATS[tag].actions if f"`{action}`" not in page]
+    assert missing == []
