@@ -45,6 +45,17 @@ def transaction(items: list[rlp.Item]) -> bytes:
     return b"\x02" + rlp.encode(items)
 
 
+def _long(keys: int) -> Build:
+    """Return a transfer with an access list of so many storage keys (EIP-2930), 33 bytes each."""
+
+    def build(serial: int, _: int) -> bytes:
+        items = transfer_items(serial)
+        items[-1] = [[USDC, [number.to_bytes(32) for number in range(keys)]]]
+        return transaction(items)
+
+    return build
+
+
 def _signed_already(serial: int, _: int) -> bytes:
     return transaction([*transfer_items(serial), b"\x01", b"\x11" * 32, b"\x22" * 32])
 
@@ -93,6 +104,8 @@ KINDS = {
     ),
     "transfer-leading-zero": Kind(TRANSACTION, _leading_zero),
     "transfer-signed-already": Kind(TRANSACTION, _signed_already),
+    "transfer-1k": Kind(TRANSACTION, _long(28)),
+    "transfer-16k": Kind(TRANSACTION, _long(492)),
     "intent": Kind(INTENT, lambda n, t: canonical(intent(n, t))),
     "intent-over-limit": Kind(
         INTENT, lambda n, t: canonical(intent(n, t, amount=OVER_LIMIT * 100))

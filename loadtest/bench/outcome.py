@@ -1,5 +1,6 @@
-"""What a run of the benchmarks gives: build/bench.json, and a table in the terminal."""
+"""What a run of the benchmarks gives: build/bench.json, and tables in the terminal."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from loadtest.bench.gate import Change
+from loadtest.bench.latency import Times
 from loadtest.bench.ratios import Round
 from loadtest.bench.verdict import Figure
 from loadtest.errors import LoadtestError
@@ -14,20 +17,26 @@ from loadtest.errors import LoadtestError
 VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
-    """One run.
+    """One run; what was not measured is empty.
 
     Attributes:
         host: the machine and its software.
-        rounds: every sample of the ratios.
         figures: what must hold.
+        rounds: every sample of the ratios.
+        growth: every sample of the cost against growth.
+        latencies: medians of calls alone, in seconds.
+        further: other figures by name.
     """
 
     host: dict[str, str]
-    rounds: list[Round]
-    figures: list[Figure]
-    schema: int = field(default=VERSION)
+    figures: list[Figure] = field(default_factory=list)
+    rounds: list[Round] = field(default_factory=list)
+    growth: list[Round] = field(default_factory=list)
+    latencies: list[Times] = field(default_factory=list)
+    further: dict[str, float] = field(default_factory=dict)
+    schema: int = VERSION
 
 
 def write(outcome: Outcome, path: Path) -> None:
@@ -54,31 +63,55 @@ def read(path: Path) -> Outcome:
 
 
 def show(outcome: Outcome, console: Console) -> None:
-    """Print the samples of the last round, and every figure beside its bound."""
-    console.print(_samples(outcome.rounds[-1]))
+    """Print the samples of the last rounds, and every figure beside its bound."""
+    for samples in (*outcome.rounds[-1:], *outcome.growth[-1:]):
+        console.print(_samples(samples))
+    if outcome.further:
+        console.print(_further(outcome.further))
     console.print(table_of(outcome.figures))
 
 
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title)
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="right" if place else "left")
+    return table
+
+
 def _samples(samples: Round) -> Table:
-    table = Table(title="CPU of the measured side, and rate by the wall clock; last round")
-    for column in ("what", "µs each", "a second", "cores"):
-        table.add_column(column, justify="left" if column == "what" else "right")
+    title = "CPU of the measured side, and rate by the wall clock; last round"
+    table = _table(title, "what", "µs each", "a second", "cores")
     for name, sample in samples.items():
         cores = sample.cpu_seconds / sample.seconds
         table.add_row(name, f"{sample.cpu_us:.0f}", f"{sample.rate:,.0f}", f"{cores:.2f}")
     return table
 
 
-def table_of(figures: list[Figure]) -> Table:
-    """Lay out every figure beside its bound."""
-    table = Table(title="What must hold; medians of the rounds")
-    for column in ("figure", "value", "bound", "rounds", ""):
-        table.add_column(column, justify="left" if column == "figure" else "right")
+def _further(further: dict[str, float]) -> Table:
+    table = _table("Under rates that do not wait", "what", "value")
+    for name, value in further.items():
+        table.add_row(name, f"{value:,.3g}" if value < 1000 else f"{value:,.0f}")  # noqa: PLR2004
+    return table
+
+
+def table_of(figures: Sequence[Figure]) -> Table:
+    """Return every figure beside its bound."""
+    title = "What must hold; medians of the rounds"
+    table = _table(title, "figure", "value", "bound", "rounds", "")
     for figure in figures:
         rounds = " ".join(f"{value:.3g}" for value in figure.values)
         sign = "≥" if figure.rising else "≤"
         mark = "[green]held[/green]" if figure.held else "[red]missed[/red]"
-        unit = f" {figure.unit}" if figure.unit else ""
-        value = f"{figure.value:.3g}{unit}"
+        value = f"{figure.value:.3g} {figure.unit}".rstrip()
         table.add_row(figure.name, value, f"{sign} {figure.bound:.3g}", rounds, mark)
     return table
+
+
+def show_changes(changes: Sequence[Change], console: Console) -> None:
+    """Print the comparison with the last release."""
+    table = _table("Against the last release", "figure", "gain", "chance", "")
+    colours = {"lost": "red", "unsure": "yellow", "better": "green", "same": "default"}
+    for change in changes:
+        verdict = f"[{colours[change.verdict]}]{change.verdict}"
+        table.add_row(change.name, f"{change.gain:.2f}", f"x {change.chance:.2f}", verdict)
+    console.print(table)

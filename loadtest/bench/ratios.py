@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.bench import echo, signers, token
+from loadtest.bench import alone, echo, signers, token
 from loadtest.bench.closed import Client
 from loadtest.bench.messages import Load
 from loadtest.bench.remote import Remote
@@ -45,10 +45,14 @@ Round = dict[str, Sample]
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """The processes that take turns, open for a whole run."""
+    """The processes that take turns, open for a whole run.
+
+    ``client`` puts a load on a server, ``alone`` makes one call after the other.
+    """
 
     raw: Remote[Sample]
     client: Remote[tuple[int, float]]
+    alone: Remote[list[float]]
     directory: Path
     targets: Mapping[str, Target]
     public_keys: Mapping[str, tuple[str, bytes]]
@@ -100,6 +104,7 @@ def opened(stack: ExitStack, directory: Path, *, two: bool = True) -> Bench:
     return Bench(
         stack.enter_context(Remote(token.raw, installed.directory)),
         stack.enter_context(Remote(Client)),
+        stack.enter_context(Remote(alone.measuring)),
         installed.directory,
         targets,
         {subject.name: one.public_key(subject) for subject in SUBJECTS},

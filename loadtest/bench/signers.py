@@ -11,6 +11,8 @@ from pathlib import Path
 from deploy.dev import environment
 from deploy.dev.environment import Environment
 from deploy.dev.serving import Serving
+from loadtest.bench import token
+from loadtest.bench.remote import Remote
 from loadtest.bench.subjects import SUBJECTS, Subject
 from loadtest.errors import LoadtestError
 from loadtest.peers import KEYS, POLICY
@@ -18,42 +20,88 @@ from loadtest.target import Target
 from signer.v1 import signing_service_pb2 as pb
 from signer.v1 import signing_service_pb2_grpc as rpc
 
-RSA = SUBJECTS[-1]
-RSA_POLICY = f"""
-[keys.{RSA.key}]
-algorithm = "{RSA.algorithm.value}"
-payloads = ["intent"]
-
-[[keys.{RSA.key}.grants]]
-id = "signing"
-callers = ["spiffe://firm.example/payments"]
-action = "intent.transfer"
-assets = ["EUR"]
-destinations = ["@suppliers"]
-
-[[keys.{RSA.key}.limits]]
-asset = "EUR"
+P256, RSA = SUBJECTS[0], SUBJECTS[-1]
+LIMIT = """
+[[keys.{key}.limits]]
+asset = "{asset}"
 per_request = "50000"
 windows = [{{ span = "24h", total = "1000000000000", count = 1000000000 }}]
 """
+GRANT = """
+[[keys.{key}.grants]]
+id = "{id}"
+callers = ["{caller}"]
+action = "intent.transfer"
+assets = ["EUR"]
+destinations = ["@suppliers"]
+"""
+KEY = """
+[keys.{key}]
+algorithm = "{algorithm}"
+payloads = ["intent"]
+"""
+DESK = "spiffe://firm.example/desk"
 
 
-def policy() -> str:
-    """Return the policy of the load profiles, with a key of RSA."""
-    return POLICY.read_text(encoding="utf-8") + RSA_POLICY
+def policy(*, grants: int = 0, limits: int = 0, keys: int = 0) -> str:
+    """Return the policy of the load profiles, with an RSA key and more of something.
+
+    Args:
+        grants: grants of the orders' key, each to another caller.
+        limits: assets that the orders' key has a limit for.
+        keys: keys like the orders' one, by the names of ``key_names``.
+    """
+    text = POLICY.read_text(encoding="utf-8")
+    names = [f"A{number}" for number in range(limits)]
+    parts = [text, _key(RSA.key, RSA.algorithm.value, "spiffe://firm.example/payments")]
+    parts += [_key(name, P256.algorithm.value, DESK) for name in key_names(keys)]
+    for number in range(grants):
+        caller = f"spiffe://firm.example/desk/{number}"
+        parts.append(GRANT.format(key=P256.key, id=f"desk-{number}", caller=caller))
+    for name in names:
+        parts.append(f"[assets.{name}]\ndecimals = 2\n")
+        parts.append(LIMIT.format(key=P256.key, asset=name))
+    return "\n".join(parts)
 
 
-def install(directory: Path) -> Environment:
+def key_names(number: int) -> list[str]:
+    """Return the names of so many further keys."""
+    return [f"orders-{place}" for place in range(number)]
+
+
+def _key(name: str, algorithm: str, caller: str) -> str:
+    return (
+        KEY.format(key=name, algorithm=algorithm)
+        + GRANT.format(key=name, id="signing", caller=caller)
+        + LIMIT.format(key=name, asset="EUR")
+    )
+
+
+def install(directory: Path, *, keys: int = 0) -> Environment:
     """Make an installation with a key of each algorithm in ``directory``, emptied first."""
     try:
-        made = environment.create(directory, policy=policy(), keys=KEYS)
+        made = environment.create(directory, policy=policy(keys=keys), keys=KEYS)
         made.signgate(
             *("keys", "generate", RSA.key, "--algorithm", RSA.algorithm.value),
             *("--bits", "2048", "--config", str(made.config)),
         )
     except subprocess.CalledProcessError as error:
         raise LoadtestError(f"{error}: {error.stderr}") from error
+    if keys:
+        with Remote(token.generate, made.directory) as generate:
+            generate.call(key_names(keys), P256.algorithm)
+    _patiently(made)
     return made
+
+
+def _patiently(made: Environment) -> None:
+    """Let calls take long: a machine that is busy must not look like a token that is away."""
+    text = made.config.read_text(encoding="utf-8")
+    if "[server]" in text:
+        text = text.replace("[server]", "[server]\nrequest_seconds = 60")
+    else:
+        text += "\n[server]\nrequest_seconds = 60\n"
+    made.config.write_text(text, encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pkcs11.types import SignMixin
 
 from loadtest.bench.sample import Sample
 from loadtest.bench.subjects import Subject
-from policy.algorithms import Digest
+from policy.algorithms import Algorithm, Digest
 from signer.hsm import Token, keys, open_token
 from signer.hsm.catalogue import signing_key
 from signer.hsm.mechanisms import SCHEMES
@@ -34,8 +34,7 @@ def raw(directory: Path) -> Callable[[Subject, str, int, float], Sample]:
 
     That takes a subject, ``sign`` or ``verify``, a number of threads, and seconds.
     """
-    os.environ["SOFTHSM2_CONF"] = str(directory / "softhsm2.conf")
-    token = open_token(MODULE, LABEL, FilePin(directory / "pin"))
+    token = _open(directory)
 
     def measure(subject: Subject, what: str, threads: int, seconds: float) -> Sample:
         sign, verify = _turns(token, subject)
@@ -44,6 +43,22 @@ def raw(directory: Path) -> Callable[[Subject, str, int, float], Sample]:
         return loop([sign, *(_turns(token, subject)[0] for _ in range(threads - 1))], seconds)
 
     return measure
+
+
+def generate(directory: Path) -> Callable[[Sequence[str], Algorithm], None]:
+    """Open the token of an installation; returns what makes keys by their names."""
+    token = _open(directory)
+
+    def make(names: Sequence[str], algorithm: Algorithm) -> None:
+        for name in names:
+            keys.generate(token, KeyVersion(name, 1), algorithm)
+
+    return make
+
+
+def _open(directory: Path) -> Token:
+    os.environ["SOFTHSM2_CONF"] = str(directory / "softhsm2.conf")
+    return open_token(MODULE, LABEL, FilePin(directory / "pin"))
 
 
 def _turns(token: Token, subject: Subject) -> tuple[Turn, Turn]:

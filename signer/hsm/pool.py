@@ -159,15 +159,23 @@ class Pool:
         """Have items signed, with no more jobs at once than there are sessions."""
         under_way: deque[Job] = deque()
         for job in jobs(items, now):
-            if len(under_way) == len(self._workers):
+            while not self._taken(job, slot, under_way):
                 self._await(under_way.popleft())
-            try:
-                self._submit(job, slot)
-            except HsmError as error:
-                job.fail(error)
-            under_way.append(job)
         for job in under_way:
             self._await(job)
+
+    def _taken(self, job: Job, slot: str | None, under_way: deque[Job]) -> bool:
+        """Leave a job at the desk; False when those under way must end before there is room."""
+        if len(under_way) == len(self._workers):
+            return False
+        try:
+            self._submit(job, slot)
+        except HsmError as error:
+            if not under_way:
+                job.fail(error)
+            return not under_way
+        under_way.append(job)
+        return True
 
     def distrust(self, slot: str) -> None:
         """Take a slot down, of which something outside the pool shows that it does not sign."""

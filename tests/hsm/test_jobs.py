@@ -172,3 +172,18 @@ def test_an_item_whose_time_is_over_is_not_begun() -> None:
     assert job.begin(None, None) is good  # type: ignore[arg-type]  # of no session
     with pytest.raises(HsmUnavailableError, match="in time"):
         late.result()
+
+
+def test_a_batch_waits_for_room_in_the_line(token: Token, mint: Mint) -> None:
+    """More jobs than the line holds are not refused while those before them are at work."""
+    switched = SwitchedToken(token)
+    switched.switch.fault = slowly
+    limits = Limits(queue=1)
+    with closing(Pool(switched.as_token(), sessions=4, redeem=mint.redeem, limits=limits)) as pool:
+        assert all(isinstance(found, bytes) for found in sign(pool, mint, 24))
+
+
+def slowly(signature: bytes) -> bytes:
+    """Take longer than a job may."""
+    time.sleep(JOB_SECONDS)
+    return signature

@@ -1,18 +1,21 @@
 """The benchmarks as a smoke: real processes, real signatures, tiny loads."""
 
+import json
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from loadtest.bench import ratios, token
+from loadtest.bench import gate, latency, ledgers, prefill, ratios, token
 from loadtest.bench.ratios import BARE, ONE, Bench
 from loadtest.bench.sample import Sample
 from loadtest.bench.subjects import SUBJECTS, Subject
 from loadtest.bench.verdict import Figure
 from loadtest.errors import LoadtestError
+from signer.audit.merkle import leaf_hash, root_of
 
 P256 = SUBJECTS[0]
 
@@ -61,6 +64,14 @@ def test_a_refusal_stops_the_run(bench: Bench) -> None:
         bench.load(load, 0.3)
 
 
+def test_a_call_alone_and_a_sync_are_timed(bench: Bench) -> None:
+    """Each call of a load, and each sync, gives a time; their medians make a ratio."""
+    [times] = [latency.one_round(bench, 1)]
+    assert all(seconds > 0 for seconds in times.values())
+    found = latency.figures([times])
+    assert [figure.name.partition(":")[0] for figure in found] == [s.name for s in SUBJECTS]
+
+
 def sample(cpu_us: float) -> Sample:
     """Return a sample of one operation."""
     return Sample(1, 1.0, cpu_us / 1e6)
@@ -93,3 +104,46 @@ def test_a_single_round_knows_no_noise() -> None:
     assert math.isinf(Figure("x", (1.0,), 1, rising=True).spread)
     assert Figure("x", (2.0, 2.0), 1, rising=True).spread == pytest.approx(1)
     assert Figure("x", (1.0, 2.0), 1, rising=True).spread > 2
+
+
+def figure(*values: float, rising: bool = True) -> Figure:
+    """Return a figure with the values of some rounds."""
+    return Figure("share", values, 0.5, rising=rising)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "verdict"),
+    [
+        (figure(1.0, 1.01, 0.99), figure(0.8, 0.81, 0.79), "lost"),
+        (figure(1.0, 1.01, 0.99), figure(0.9, 0.91, 0.89), "same"),
+        (figure(1.0, 1.01, 0.99), figure(1.2, 1.21, 1.19), "better"),
+        (figure(1.0, 1.01, 0.99), figure(0.4, 0.8, 1.6), "unsure"),
+        (figure(1.0), figure(0.5), "unsure"),
+        (figure(1.0, 1.01, rising=False), figure(1.3, 1.31, rising=False), "lost"),
+        (figure(1.0, 1.01, rising=False), figure(0.5, 0.51, rising=False), "better"),
+    ],
+)
+def test_the_gate_tells_loss_from_chance(before: Figure, now: Figure, verdict: str) -> None:
+    """More than 15 % worse is lost, whichever way the figure goes, unless chance explains it."""
+    [change] = gate.compare([before], [now])
+    assert change.verdict == verdict
+    assert change.lost == (verdict == "lost")
+
+
+def test_a_prefilled_ledger_is_a_real_one(tmp_path: Path) -> None:
+    """What is filled in has the root that its leaves have, and deciding goes on from there."""
+    opened = ledgers.Opened(tmp_path, ("records", 1001))
+    size, root = opened.ledger.head()
+    bodies = [body for _, body in opened.ledger.leaves(0, size)]
+    assert root == root_of(map(leaf_hash, bodies))
+    assert len(bodies) > 1001
+    decisions = [json.loads(body) for body in bodies if b"sign.decision" in body]
+    assert [item["index"] for item in decisions] == list(range(2, 1003, 2))[: len(decisions)]
+    assert {item["request_id"] for item in decisions} >= {prefill.request_id(2)}
+    assert opened.measure(1).count == 64
+
+
+@pytest.mark.parametrize("axis", ["grants", "limits"])
+def test_policies_grow(tmp_path: Path, axis: str) -> None:
+    """A policy with more of something still signs."""
+    assert ledgers.measuring(tmp_path)((axis, 3), 1).count == 64

@@ -1,0 +1,135 @@
+"""Whether a signature costs the same however much there is of everything else."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from loadtest.bench import ledgers, signers
+from loadtest.bench.ledgers import Point
+from loadtest.bench.messages import Load
+from loadtest.bench.ratios import ONE, Bench
+from loadtest.bench.remote import Remote
+from loadtest.bench.sample import Sample
+from loadtest.bench.subjects import SUBJECTS
+from loadtest.bench.verdict import Figure
+
+P256, SECP256K1 = SUBJECTS[:2]
+FLAT = 1.1  # of the least to the most
+PER_KIB_US = 20.0  # for each further KiB of payload: hashing, TLS and decoding are not free
+FEW_KEYS, BATCHES = 10, 25
+
+Round = dict[str, Sample]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """How far each axis goes; the first of each is what the others are compared with.
+
+    Attributes:
+        grants, limits: on one key.
+        records: audit records in the ledger.
+        keys: on the token and in the policy, in turns.
+        connections: from one client; as many payloads under way over all of them.
+    """
+
+    grants: tuple[int, ...] = (1, 10, 100, 1000)
+    limits: tuple[int, ...] = (1, 10, 100, 1000)
+    records: tuple[int, ...] = (1000, 100_000, 10_000_000)
+    keys: int = 1000
+    connections: tuple[int, ...] = (1, 10, 100, 500)
+
+
+QUICK = Range((1, 1000), (1, 1000), (1000, 100_000), 100, (1, 100))
+
+
+class Growth:
+    """Everything that is compared, open for a whole run.
+
+    Signers are loaded over the network. Grants, limits and records cost the ledger only, so
+    that is measured alone, and what it adds is set against the whole of a signature.
+    """
+
+    def __init__(self, stack: ExitStack, bench: Bench, directory: Path, extent: Range) -> None:
+        self._bench = bench
+        self._extent = extent
+        (directory / "ledgers").mkdir()
+        self._ledger: Remote[Sample] = stack.enter_context(
+            Remote(ledgers.measuring, directory / "ledgers")
+        )
+        self._many = stack.enter_context(
+            signers.serving(signers.install(directory / "many", keys=extent.keys), workers=1)
+        )
+        self._names = signers.key_names(extent.keys)
+        for point in self._points():
+            self._ledger.call(point, 0)
+
+    def _points(self) -> Iterator[Point]:
+        for axis in ("grants", "limits", "records"):
+            for size in getattr(self._extent, axis):
+                yield axis, size
+
+    def one_round(self, seconds: float) -> Iterator[tuple[str, Sample]]:
+        """Measure every point once."""
+        for axis, size in self._points():
+            yield _name(axis, size), self._ledger.call((axis, size), BATCHES)
+        unary, batch = (self._bench.load_of(P256, method, ONE) for method in ("unary", "batch"))
+        yield "whole", self._bench.load(batch, seconds)
+        for keys in (FEW_KEYS, self._extent.keys):
+            names = tuple(self._names[:keys])
+            load = replace(batch, target=self._many.target, keys=names, public_keys=())
+            yield _name("keys", keys), self._bench.load(load, seconds)
+        for number in self._extent.connections:
+            yield _name("connections", number), self._bench.load(_spread(unary, number), seconds)
+        long = self._bench.load_of(SECP256K1, "batch", ONE)
+        for kib, payload in ((0, "transfer"), (1, "transfer-1k"), (16, "transfer-16k")):
+            calls = min(long.batch, 16)  # 64 of 16 KiB would be a megabyte a call
+            load = replace(long, payload=payload, batch=calls)
+            yield _name("payload KiB", kib), self._bench.load(load, seconds)
+
+    def figures(self, rounds: Sequence[Round]) -> list[Figure]:
+        """Compare each axis's points with its first."""
+        found = [
+            figure
+            for axis in ("grants", "limits", "records")
+            for figure in _against_first(axis, getattr(self._extent, axis), rounds, _added)
+        ]
+        found += _against_first("keys", (FEW_KEYS, self._extent.keys), rounds, _ratio)
+        found += _against_first("connections", self._extent.connections, rounds, _ratio)
+        costs = tuple(
+            (samples[_name("payload KiB", 16)].cpu_us - samples[_name("payload KiB", 0)].cpu_us)
+            / 16
+            for samples in rounds
+        )
+        kib = Figure("each further KiB of payload", costs, PER_KIB_US, rising=False, unit="µs")
+        return [*found, kib]
+
+
+def _spread(load: Load, connections: int) -> Load:
+    return replace(load, connections=connections, calls=max(load.calls, connections))
+
+
+def _name(axis: str, size: int) -> str:
+    return f"{axis}: {size:,}"
+
+
+Compare = Callable[[Mapping[str, Sample], str, str], float]
+
+
+def _ratio(samples: Mapping[str, Sample], first: str, other: str) -> float:
+    return samples[other].cpu_us / samples[first].cpu_us
+
+
+def _added(samples: Mapping[str, Sample], first: str, other: str) -> float:
+    """Return by how much a whole signature costs more when the ledger costs so much more."""
+    return 1 + (samples[other].cpu_us - samples[first].cpu_us) / samples["whole"].cpu_us
+
+
+def _against_first(
+    axis: str, sizes: Sequence[int], rounds: Sequence[Round], compare: Compare
+) -> Iterator[Figure]:
+    first = _name(axis, sizes[0])
+    for size in sizes[1:]:
+        other = _name(axis, size)
+        values = tuple(compare(samples, first, other) for samples in rounds)
+        yield Figure(f"{axis} {size:,} over {sizes[0]:,}", values, FLAT, rising=False)
