@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,8 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature,
     encode_dss_signature,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 from joserfc import jws as jose
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
+from pycose.headers import KID
 from pycose.keys.ec2 import EC2Key
 from pycose.keys.okp import OKPKey as CoseOkpKey
 from pycose.keys.rsa import RSAKey as CoseRsaKey
@@ -36,6 +40,7 @@ from tests.policy.payloads.examples import (
     facts,
     intent,
     jws,
+    oracle,
     refusal,
 )
 
@@ -149,6 +154,61 @@ def test_another_library_verifies_the_cose_message_of_secp256k1() -> None:
     structure = cbor2.dumps(["Signature1", protected, b"", body])
     public = K256.public_key()
     public.verify(encode_dss_signature(r, s), structure, ec.ECDSA(hashes.SHA256()))
+
+
+_intents = st.builds(
+    intent,
+    amount=st.integers(1, 2**256 - 1).map(str),
+    asset=st.sampled_from(["USD", "USDC@eip155:1", "tron:0x2b6653dc/trc20:T"]),
+    destination=st.text("abcXYZ012:/-_.~!", min_size=1, max_size=40).filter(
+        lambda t: t[:2] != "0x"
+    ),
+    expiry=st.integers(1, 253_402_300_799),
+    nonce=st.text("abcXYZ012._-", min_size=1, max_size=64),
+)
+_kids = st.builds(
+    "keys/{}/versions/{}".format,
+    st.from_regex("[a-z0-9]{1,63}", fullmatch=True),
+    st.integers(1, 999_999_999),
+)
+
+
+def _same(tag: str, payload: bytes, body: bytes, kid: str) -> None:
+    """Check the facts of an envelope against what another library found in it."""
+    found, members = facts(tag, payload), json.loads(body)
+    [moved] = found.transfers
+    assert (str(moved.amount), moved.asset, moved.destination) == (
+        members["amount"],
+        members["asset"],
+        members["destination"],
+    )
+    assert (found.nonce, found.expires_at) == (members["nonce"], members["expiry"])
+    assert found.key_version == kid
+
+
+@oracle
+@given(body=_intents, kid=_kids, name=st.sampled_from(["Ed25519", "HS256", "HS512"]))
+def test_the_jws_oracle_agrees(body: bytes, kid: str, name: str) -> None:
+    """Joserfc reads from the signed envelope what the decoder read before it was signed."""
+    algorithm, payload = intent_jws.ALGORITHMS[name], jws(name, body, kid=kid)
+    token = intent_jws.assemble(payload, SIGN[algorithm](decode(JWS, payload).message))
+    found = jose.deserialize_compact(token, _jose_key(algorithm), algorithms=[name])
+    _same(JWS, payload, found.payload, found.headers()["kid"])
+
+
+@oracle
+@given(body=_intents, kid=_kids, number=st.sampled_from([-8, 5, 7]))
+def test_the_cose_oracle_agrees(body: bytes, kid: str, number: int) -> None:
+    """Pycose reads from the signed envelope what the decoder read before it was signed."""
+    header = cbor2.dumps({1: number, 4: kid.encode()}, canonical=True)
+    payload = cose(number, body, protected=header)
+    decoded = decode(COSE, payload)
+    assert decoded.facts.algorithm is not None
+    message = intent_cose.assemble(payload, SIGN[decoded.facts.algorithm](decoded.message))
+    found = _read(message)
+    found.key = _cose_key(decoded.facts.algorithm)
+    assert found.verify_tag() if number > 0 else found.verify_signature()
+    _same(COSE, payload, found.payload, found.phdr[KID].decode())
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,17 @@
-"""Valid PSBTs of all shapes, made up: btclib reads them as we do and takes what is signed.
-
-``SIGNGATE_FUZZ_EXAMPLES`` sets how many (100 by default, 10,000 in the long campaign).
-"""
+"""Valid PSBTs of all shapes, made up: btclib reads them as we do and takes what is signed."""
 
 import hashlib
-import os
 
-import pytest
 from btclib.script.engine import verify_transaction
 from btclib.tx.tx import Tx
 from btclib_wallet.psbt import Psbt, ecdsa_sig_hash, extract_tx, finalize, prevouts
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.model import Role
 from policy.payloads import decode
 from policy.payloads.bitcoin import TAG
+from tests.policy.payloads.examples import oracle
 from tests.policy.payloads_bitcoin.drafts import (
     ELSEWHERE,
     LOCKS,
@@ -30,10 +26,7 @@ from tests.policy.payloads_bitcoin.drafts import (
 )
 from tests.policy.payloads_bitcoin.test_psbt_signed import sign
 
-EXAMPLES = int(os.environ.get("SIGNGATE_FUZZ_EXAMPLES", "100"))
 TIMES, HEIGHTS = st.integers(500_000_000, 2**32 - 1), st.integers(1, 499_999_999)
-
-pytestmark = pytest.mark.long
 
 _scripts = st.sampled_from([ELSEWHERE, P2PKH, P2SH, P2TR, P2WPKH, p2wsh(b"\x51")])
 
@@ -63,22 +56,22 @@ def _drafts(draw: st.DrawFn) -> Draft:
     return made
 
 
-@settings(max_examples=EXAMPLES, deadline=None, database=None)
+@oracle
 @given(_drafts())
 def test_generated_psbts(made: Draft) -> None:
     """The oracle reads the same amounts and hashes, and takes the signed transaction."""
     payload = made.payload()
-    decoded, oracle = decode(TAG, payload), Psbt.parse(payload)
+    decoded, other = decode(TAG, payload), Psbt.parse(payload)
     own = made.inputs[0].fields.get(b"\x01", b"")[9:] or P2PKH
-    paid = [(item.value) for item in oracle.tx.vout if item.script_pub_key.script != own]
+    paid = [item.value for item in other.tx.vout if item.script_pub_key.script != own]
     *payments, fee = decoded.facts.transfers
     assert [item.amount for item in payments] == paid
-    spent = sum(item.value for item in prevouts(oracle))
-    assert (fee.role, fee.amount) == (Role.FEE, spent - sum(item.value for item in oracle.tx.vout))
+    spent = sum(item.value for item in prevouts(other))
+    assert (fee.role, fee.amount) == (Role.FEE, spent - sum(item.value for item in other.tx.vout))
     hashes = [hashlib.sha256(hashlib.sha256(text).digest()).digest() for text in decoded.messages]
-    assert hashes == [ecdsa_sig_hash(oracle, at) for at in range(len(made.inputs))]
+    assert hashes == [ecdsa_sig_hash(other, at) for at in range(len(made.inputs))]
     signed = sign(payload)
     if signed.transaction:
-        verify_transaction(prevouts(oracle), Tx.parse(signed.transaction))
+        verify_transaction(prevouts(other), Tx.parse(signed.transaction))
         final = extract_tx(finalize(Psbt.parse(signed.psbt)), max_fee_rate=None)
         assert final.serialize(include_witness=True) == signed.transaction
