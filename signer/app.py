@@ -332,7 +332,9 @@ def _metrics(
 ) -> Endpoint | Exchange | None:
     """Serve the metrics of all processes beside the control port, or hand over this one's."""
     listen = config.metrics.listen
-    if listen is not None and ControlPort.name in roles:
+    if listen is None:
+        return None
+    if ControlPort.name in roles:
         return Endpoint(listen, partial(everybody, place, meter.snapshot))
     return Exchange(place, meter.snapshot) if place.directory else None
 

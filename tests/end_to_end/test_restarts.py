@@ -42,6 +42,7 @@ def hangs(killed: Environment, tmp_path: Path, faulty: Faulty) -> Environment:
     text = here.config.read_text(encoding="utf-8")
     text = re.sub("127.0.0.1:0", lambda _: f"127.0.0.1:{free_port()}", text)
     text = re.sub('(?m)^module = ".*"', f'module = "{faulty.module}"', text)
+    text = re.sub(r"(?m)^\[canary\].*\nkey = .*\n", "", text)  # it would take a fault for itself
     text = text.replace("[hsm]", "[hsm]\nstuck_seconds = 1")
     here.config.write_text(f"{text}\n[server]\ndrain_seconds = 3\n", encoding="utf-8")
     return here
