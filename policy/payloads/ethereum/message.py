@@ -13,6 +13,7 @@ import re
 from policy.algorithms import Algorithm, Digest
 from policy.model import Decoded, Facts, Format
 from policy.payloads import printable
+from policy.payloads.ethereum import sign_in
 from policy.reasons import Code, PayloadError
 
 TAG = "ethereum.message"
@@ -38,8 +39,9 @@ def decode(payload: bytes) -> Decoded:
     problem = _problem(payload, text)
     if problem:
         raise PayloadError(Code.PAYLOAD_UNSUPPORTED, "message", problem)
+    facts = sign_in.read(text) or Facts(ACTION, (), session=True, text=text)
     prefix = b"\x19Ethereum Signed Message:\n%d" % len(payload)
-    return Decoded(Facts(ACTION, (), session=True, text=text), prefix + payload, Digest.KECCAK256)
+    return Decoded(facts, prefix + payload, Digest.KECCAK256)
 
 
 def _text(payload: bytes) -> str:
@@ -70,6 +72,6 @@ def _problem(payload: bytes, text: str) -> str | None:
 FORMAT = Format(
     tag=TAG,
     decode=decode,
-    actions=frozenset({ACTION}),
+    actions=frozenset({ACTION, sign_in.ACTION}),
     algorithms=frozenset({Algorithm.ECDSA_SECP256K1}),
 )

@@ -180,6 +180,18 @@ def token(data: bytes, **changes: int | rlp.Item) -> bytes:
     return dynamic_fee(**{"to": USDC, "value": 0, "data": data, **changes})
 
 
+# The example of EIP-4361 without its resources.
+LOGIN = """example.com wants you to sign in with your Ethereum account:
+0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2
+
+I accept the ExampleOrg Terms of Service: https://example.com/tos
+
+URI: https://example.com/login
+Version: 1
+Chain ID: 1
+Nonce: 32891756
+Issued At: 2021-09-30T16:25:24Z"""
+
 # By format, what mutations start from.
 VALID: Mapping[str, tuple[bytes, ...]] = {
     "intent": (intent(), intent(asset="USD", destination="acme")),
@@ -195,6 +207,10 @@ VALID: Mapping[str, tuple[bytes, ...]] = {
         blob(),
         set_code(),
     ),
-    "ethereum.message": (b"Sign in to the desk.\nNonce: 7", "Grüße".encode()),
+    "ethereum.message": (
+        b"Sign in to the desk.\nNonce: 7",
+        "Grüße".encode(),
+        LOGIN.encode(),
+    ),
     "ethereum.typed-data": typed_examples.VALID,
 }

@@ -22,7 +22,7 @@ MALFORMED, NOT_CANONICAL = Code.PAYLOAD_MALFORMED, Code.PAYLOAD_NOT_CANONICAL
 UNSUPPORTED, TOO_LARGE = Code.PAYLOAD_UNSUPPORTED, Code.PAYLOAD_TOO_LARGE
 
 ACCEPTED = (
-    *VALID[TAG],
+    *VALID[TAG][:2],
     b"hello",
     b"My address is 0xcd2a3d9f938e13cd947ec05abc7fe734df8dd826.",
     "Zażółć gęślą jaźń — 東京 🚀".encode(),
