@@ -16,6 +16,8 @@ from signer.hsm.line import Line, Priority
 # After so many seconds without any answer a token is away and not overloaded.
 SILENT_SECONDS: Final = 1.0
 LEAST_HINT_SECONDS: Final = 0.05  # until it is worth trying again: a burst must spread
+# How long a slot leaves what it failed to others before it looks again.
+STEP_ASIDE_SECONDS: Final = 0.001
 _OLD_SHARE: Final = 0.9  # of the moving average, for each operation
 
 
@@ -94,9 +96,15 @@ class Desk:
         with self._lock:
             now = time.monotonic()
             while (job := self._errands.pop(slot, None) or self._line.take()) is not None:
+                if slot and job.avoided == slot and now < job.avoided_until:
+                    self._line.put_back(job)
+                    self._permits.put(None)
+                    break
                 if job.deadline > now:
                     job.dispatched = True
                     return job
+        if job is not None:
+            time.sleep(STEP_ASIDE_SECONDS)
         return None
 
     def put_back(self, job: Job) -> None:

@@ -105,6 +105,8 @@ class Job:
         "_stopped",
         "_turn",
         "_working",
+        "avoided",
+        "avoided_until",
         "deadline",
         "dispatched",
         "failures",
@@ -123,6 +125,8 @@ class Job:
         self.queued = now
         self.tries = TRIES
         self.failures = 0  # of the item that is next
+        self.avoided = ""  # the slot that failed it, while another one may take it
+        self.avoided_until = 0.0
         self.dispatched = False  # out of the line: a session has it
         self.slot: Slot | None = None
         self.session: BoundSession | None = None

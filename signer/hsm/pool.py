@@ -326,6 +326,7 @@ class Pool:
             self._stopping,
             stuck_seconds=self._limits.stuck_seconds,
             keepalive_seconds=self._limits.keepalive_seconds,
+            elsewhere=self._is_up_elsewhere,
         )
 
     def _agreed(self) -> dict[KeyVersion, Entry]:
@@ -380,6 +381,10 @@ class Pool:
     def _has_ready(self, slot: Slot) -> bool:
         now = time.monotonic()
         return any(worker.is_working(now) for worker in self._workers if worker.slot is slot)
+
+    def _is_up_elsewhere(self, slot: Slot) -> bool:
+        others = (other for other in self._slots if other is not slot)
+        return any(other.state is SlotState.UP and self._has_ready(other) for other in others)
 
     def _status(self, slot: Slot, now: float) -> SlotStatus:
         states = [worker.state_at(now) for worker in self._workers if worker.slot is slot]

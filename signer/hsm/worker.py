@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -17,6 +18,8 @@ from signer.hsm.slot import Slot
 
 # How soon an idle session notices that its slot went down, seconds.
 TICK_SECONDS: Final = 1.0
+# How long a second try waits for another slot before its own may have it.
+ELSEWHERE_SECONDS: Final = 0.1
 _WORKING: Final = frozenset({SessionState.READY, SessionState.BUSY})
 
 _log = structlog.get_logger(__name__)
@@ -33,6 +36,7 @@ class Worker:
         stuck_seconds: how long a call may take before its session counts as stuck.
         keepalive_seconds: how long a session may be idle; the pings keep below it,
             and are spread.
+        elsewhere: tells whether another slot is up, to which a second try goes.
     """
 
     def __init__(
@@ -43,8 +47,10 @@ class Worker:
         *,
         stuck_seconds: float,
         keepalive_seconds: float,
+        elsewhere: Callable[[Slot], bool] = lambda _slot: False,
     ) -> None:
         self.slot = slot
+        self._elsewhere = elsewhere
         self._desk = desk
         self._stopping = stopping
         self._stuck_seconds = stuck_seconds
@@ -175,6 +181,9 @@ class Worker:
         self.slot.failed(session, error)
         if not again:
             job.refuse(error.for_caller())
+        elif self._elsewhere(self.slot):
+            job.avoided = self.slot.name
+            job.avoided_until = time.monotonic() + ELSEWHERE_SECONDS
         self._pass_on(job)
 
     def _pass_on(self, job: Job) -> None:

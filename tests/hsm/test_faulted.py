@@ -20,7 +20,7 @@ from tests.support.softhsm import make_softhsm
 SESSIONS = 4
 PATIENCE = 0.5
 # Seconds that the machine may add when it is busy with other things.
-SLACK = 0.5
+SLACK = 1.0
 
 CLASSES = {
     "refuse": Ckr.DATA_INVALID,

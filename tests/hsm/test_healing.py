@@ -258,6 +258,33 @@ def test_failing_over(two: Pool, first: SwitchedToken, second: SwitchedToken, mi
     assert first.switch.signed > before
 
 
+def test_a_second_try_goes_to_the_other_token(
+    first: SwitchedToken, second: SwitchedToken, mint: Mint
+) -> None:
+    """However many sessions a failing token has, no request meets it twice."""
+    tokens = first.as_token(), second.as_token()
+    with closing(Pool(*tokens, sessions=4, redeem=mint.redeem)) as pool:
+        first.switch.fault = fails(Ckr.SESSION_HANDLE_INVALID)
+        before = first.switch.signed
+        for _ in range(60):
+            assert len(_sign(pool, mint)) == 64
+        assert first.switch.signed > before
+
+
+def test_a_second_try_stays_where_no_other_token_is_free(
+    two: Pool, first: SwitchedToken, second: SwitchedToken, mint: Mint
+) -> None:
+    """When the other token's session is stuck the second try has its own again, a little later."""
+    gate = second.switch.fault = Gate()
+    first.switch.fault = fails(Ckr.SESSION_HANDLE_INVALID, 1)
+    with ThreadPoolExecutor(2) as threads:
+        signing = [threads.submit(_sign, two, mint) for _ in range(2)]
+        assert gate.entered.wait(10)
+        wait_for(lambda: any(each.done() for each in signing))
+        gate.opened.set()
+        assert [len(each.result(10)) for each in signing] == [64, 64]
+
+
 def test_a_token_that_is_away_at_the_start(
     first: SwitchedToken, second: SwitchedToken, mint: Mint
 ) -> None:

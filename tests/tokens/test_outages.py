@@ -18,7 +18,7 @@ LOAD = Load(patience=PATIENCE, pause=0.01)
 AWAY_SECONDS = float(os.environ.get("SIGNGATE_AWAY_SECONDS", "4"))
 FAIL_OVER_SECONDS = 1.0
 RETURN_SECONDS = 10.0
-SLACK = 0.5  # what a busy machine may add to a deadline, seconds
+SLACK = 1.0  # what a busy machine may add to a deadline, seconds
 UNAVAILABLE = {"HsmUnavailableError", "OutcomeUnknownError"}
 
 
