@@ -1,5 +1,6 @@
 """The composition root: everything that runs is built here, and only here."""
 
+import gc
 import time
 from collections.abc import Callable, Collection
 from functools import partial
@@ -300,6 +301,10 @@ def run(
     stop.on_signals()
     service = Service(config, roles, shared=shared, place=place, give_up=stop.give_up)
     service.start()
+    # What lives as long as the process is no garbage: no collection need look at it again
+    # while requests wait.
+    gc.collect()
+    gc.freeze()
     _log.info("serving", **service.addresses)
     ready()
     stop.wait()
