@@ -52,6 +52,12 @@ properties: $(INSTALLED) ## The long campaign of the property tests of policy/
 oracles: $(INSTALLED) ## 10,000 generated payloads a format against other implementations
 	SIGNGATE_FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest -n $(JOBS) --timeout=3600 -k oracle tests/policy
 
+.PHONY: peers
+peers: $(INSTALLED) ## Record again what ethers (JavaScript; needs node) makes of Ethereum payloads
+	cd tests/peers && npm ci --ignore-scripts --no-audit --no-fund
+	mkdir -p build; set -o pipefail; $(BIN)/python -m tests.peers.payloads | node tests/peers/ethers.mjs > build/ethers.json
+	mv build/ethers.json tests/peers/ethers.json
+
 .PHONY: prove-long
 PAIRS ?= 1000000
 prove-long: $(INSTALLED) ## A million generated pairs of policies: what must hold for all of them

@@ -1,8 +1,8 @@
 """Typed structured data (EIP-712): struct types that are pinned, read and hashed in one pass.
 
 A document is what ``eth_signTypedData_v4`` takes. Of the ways in which wallets write a
-value one is taken, that of ethers' ``TypedDataEncoder.getPayload``: numbers as decimal
-strings, addresses and bytes in small hexadecimal letters, a chain id as a number.
+value one is taken: numbers as decimal strings, addresses and bytes in small hexadecimal
+letters, and a chain id as a number.
 
 Invariant: a value that is read has this one text, so that two documents never say the same.
 """
