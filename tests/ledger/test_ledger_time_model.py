@@ -13,14 +13,19 @@ from tests.support.ledgers import HOUR, Bench, code, last, one, pay
 
 LIMIT = 100_000  # cents in an hour, as the policy has it
 WIDTH = HOUR // 1024  # how much longer a charge may stay than it must
+Event = tuple[int, int, int, str]
+
 _jumps = st.one_of(
-    st.integers(0, 3),
-    st.integers(0, 2 * WIDTH),
-    st.integers(HOUR - WIDTH, HOUR + WIDTH),
+    st.integers(0, WIDTH),
+    st.integers(0, WIDTH),
+    st.integers(HOUR - 2 * WIDTH, HOUR + WIDTH),
     st.integers(-2 * HOUR, 2 * HOUR),
 )
-_events = st.tuples(
-    _jumps, st.integers(1, 10_000), st.sampled_from(["keep", "keep", "keep", "return", "restart"])
+_events = st.tuples(  # a jump, so many payments, of so much, and what becomes of them
+    _jumps,
+    st.integers(1, 6),
+    st.integers(7_000, 10_000),
+    st.sampled_from(["keep", "keep", "keep", "return", "restart"]),
 )
 
 
@@ -43,8 +48,8 @@ class _Model:
         )
 
 
-def _pay(ledger: Ledger, model: _Model, number: int, amount: int, then: str) -> None:
-    verdict = one(ledger, pay(amount, id=f"r-{number}"))
+def _pay(ledger: Ledger, model: _Model, name: str, amount: int, then: str) -> None:
+    verdict = one(ledger, pay(amount, id=name))
     now_ms = time_ms(last(ledger)["time"])
     if isinstance(verdict, Granted):
         if then == "return":
@@ -56,10 +61,21 @@ def _pay(ledger: Ledger, model: _Model, number: int, amount: int, then: str) -> 
         assert model.since(now_ms - HOUR - WIDTH) + amount > LIMIT
 
 
-@settings(max_examples=12, deadline=None)
-@given(st.lists(_events, max_size=40), st.integers(8_000, 10_000))
+_FULL = 10_000, "keep"
+# An hour's budget in two halves within one bucket, and the moment when the first is free.
+_edges = st.tuples(st.integers(1, WIDTH - 1), st.integers(0, WIDTH)).map(
+    lambda offsets: [
+        (0, 5, *_FULL),
+        (offsets[0], 5, *_FULL),
+        (HOUR - offsets[1], 6, *_FULL),
+    ]
+)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(_events, max_size=3), _edges, st.lists(_events, max_size=8))
 def test_no_interval_holds_more_and_budget_comes_back(
-    events: list[tuple[int, int, str]], large: int
+    before: list[Event], edges: list[Event], after: list[Event]
 ) -> None:
     """Never over the limit in any hour of the ledger's time; refused only while it is full.
 
@@ -68,17 +84,16 @@ def test_no_interval_holds_more_and_budget_comes_back(
     with TemporaryDirectory() as directory:
         bench, model = Bench(Path(directory) / "ledger.db"), _Model()
         ledger = bench.open()
-        for number in range(11):  # begin nearly full, or all of it would fit
-            _pay(ledger, model, -1 - number, large, "keep")
-        for number, (jump, amount, then) in enumerate(events):
+        for event, (jump, count, amount, then) in enumerate([*before, *edges, *after]):
             bench.clock.now = max(0, bench.clock.now + jump)
             if then == "restart":
                 bench.close()
                 ledger = bench.open()
-            _pay(ledger, model, number, amount, then)
+            for number in range(count):
+                _pay(ledger, model, f"{event}-{number}", amount, then)
             assert model.worst() <= LIMIT
         bench.clock.now = max(bench.clock.now, time_ms(last(ledger)["time"])) + HOUR + WIDTH
         for number in range(10):
-            _pay(ledger, model, len(events) + number, 10_000, "keep")
+            _pay(ledger, model, f"end-{number}", 10_000, "keep")
         assert model.since(bench.clock.now - 1) == LIMIT
         bench.close()
