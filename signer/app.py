@@ -55,6 +55,7 @@ from signer.v1 import (
 CONTROL_THREADS = 16
 ROLES = ("control", "signing")
 MESSAGE_BYTES = 16 * 1024 * 1024
+DOCUMENT_BYTES = 64 * 1024 * 1024  # a policy of 10,000 keys fits
 DAY_MS = 24 * 3_600_000
 
 _log = structlog.get_logger(__name__)
@@ -169,7 +170,7 @@ class ControlPort:
         self._service = AuditService(core.ledger, self._publisher.newest, allowed)
         core.meter.watch(of_log(core.ledger, self._publisher))
         self._server = Server(
-            CONTROL_THREADS, MESSAGE_BYTES, shared=shared, interceptors=[Calls(core.meter)]
+            CONTROL_THREADS, DOCUMENT_BYTES, shared=shared, interceptors=[Calls(core.meter)]
         )
         self._add_services(core, allowed)
         self._server.reflect(allowed)

@@ -15,7 +15,7 @@ from grpc_status import rpc_status
 from signer.config import read
 from signer.errors import SigngateError
 
-SECONDS = 60.0  # a large document takes its time to compare
+SECONDS = 300.0  # a large document takes its time to compare
 MESSAGE_BYTES = 64 * 1024 * 1024
 
 Address = Annotated[

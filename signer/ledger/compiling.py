@@ -6,8 +6,10 @@ A large document takes seconds: meanwhile nobody else may hold the ledger's lock
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 
+from policy.problems import PolicyError
 from policy.rules import Policy
 
 LoadPolicy = Callable[[str], Policy]
@@ -45,6 +47,14 @@ class Compiler:
                 if len(self._kept) > _KEPT:
                     self._kept.popitem(last=False)
         return policy
+
+    def ahead(self, document: str) -> None:
+        """Compile a document beside the work that goes on, so that it is there when needed."""
+        threading.Thread(target=self._quietly, args=(document,), daemon=True).start()
+
+    def _quietly(self, document: str) -> None:
+        with suppress(PolicyError):  # whoever needs it is told
+            self.compile(document)
 
     def find(self, digest: str) -> Policy | None:
         """Return the policy of a document with this SHA-256, if it was compiled of late."""

@@ -80,6 +80,14 @@ class Proposals:
         where = f"number < ? AND kind IN ({marks}) ORDER BY number DESC LIMIT ?"
         return self._read(where, number, *kinds, limit)
 
+    def newest(self, kind: Kind, base: int) -> list[tuple[str, str]]:
+        """Read body and hash of the newest open proposal against a base, if there is one."""
+        sql = (
+            "SELECT body, sha256 FROM proposals WHERE kind = ? AND base = ?"
+            " AND progress = 'open' ORDER BY number DESC LIMIT 1"
+        )
+        return [(body, digest) for body, digest in self._query(sql, (kind, base))]
+
     def end(self, number: int, progress: Progress) -> None:
         """Note how an open proposal ended."""
         sql = "UPDATE proposals SET progress = ? WHERE number = ? AND progress = 'open'"

@@ -94,6 +94,7 @@ class Memory:
     def stopped(self, state: State) -> Stopped:
         """Return what is frozen or slowed."""
         if self._control_seq != state.control_seq:
+            self._look_ahead(state)
             stops = self.store.stops.all()
             self._stopped = Stopped(
                 frozenset(stop.what for stop in stops if stop.per_minute is None),
@@ -101,3 +102,10 @@ class Memory:
             )
             self._control_seq = state.control_seq
         return self._stopped
+
+    def _look_ahead(self, state: State) -> None:
+        """Have the newest proposal compiled, if it may come into force."""
+        base = state.policy_version or 0
+        for document_, digest in self.store.proposals.newest(Kind.POLICY, base):
+            if self.compiler.find(digest) is None:
+                self.compiler.ahead(document_)

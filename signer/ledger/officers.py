@@ -69,6 +69,7 @@ def propose(tx: Transaction, draft: Draft, seeding: Seeding | None = None) -> Pr
     if known is not None and (known.progress is not Progress.OPEN or tx.now_ms < known.expires_ms):
         return known
     made = _add(tx, root, draft, digest)
+    tx.state = tx.state._replace(control_seq=tx.state.control_seq + 1)  # others look ahead
     _record(tx, "proposal.made", made, draft.author, draft.reason)
     return made if quorum.needed(root, made) else _put_in_force(tx, made, draft.author, seeding)
 

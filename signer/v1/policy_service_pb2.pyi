@@ -281,7 +281,7 @@ class ProposePolicyRequest(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     document: _builtins.str
-    """Holds the document, TOML in UTF-8. A request is at most 16 MiB."""
+    """Holds the document, TOML in UTF-8. A request is at most 64 MiB."""
     base_version: _builtins.str
     """Names the version that the author compared with, `policyVersions/{number}` or
     `rootVersions/{number}`, number 0 where there is none; it also says which kind of
