@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -202,7 +203,8 @@ BOTH_SPENT: list[Step] = [
 ]
 
 
-@settings(max_examples=25)
+@pytest.mark.timeout(600)  # each step is a flush to a disk that others use, too
+@settings(max_examples=20)
 @example(first=KEY_LIMIT, steps=[*BOTH_SPENT, SHARED, *BOTH_SPENT])
 @given(first=POLICIES, steps=st.lists(STEPS, min_size=4, max_size=16))
 def test_no_change_lets_more_through(first: Windows, steps: list[Step]) -> None:
