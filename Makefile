@@ -34,6 +34,7 @@ lint: $(INSTALLED) ## ruff, mypy, import-linter, generated code
 
 .PHONY: unit
 unit: $(INSTALLED) ## All tests with the coverage gates
+	@bash .ci/system-packages tests
 	rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report= $(ARGS)
 	coverage report --include='policy/*' --fail-under=100
@@ -70,6 +71,7 @@ chaos: $(INSTALLED) ## The long campaigns: kills under load, clients racing for 
 
 .PHONY: faults
 faults: $(INSTALLED) ## Every class of the token's errors for 5 seconds each, and tokens away for 10
+	@bash .ci/system-packages tests
 	SIGNGATE_FAULT_SECONDS=5 SIGNGATE_AWAY_SECONDS=10 $(BIN)/python -m pytest -n 0 \
 	  tests/hsm/test_faulted.py tests/tokens/test_outages.py
 
