@@ -85,6 +85,16 @@ def wrong_policy(here: Environment) -> None:
     change(here.directory / "policy.toml", 'asset = "ETH@eip155:1"', 'asset = "ETH@eip155:10"')
 
 
+def wrong_root(here: Environment) -> None:
+    """Ask for more approvals than there are officers."""
+    change(here.directory / "root.toml", "root_quorum = 2", "root_quorum = 3")
+
+
+def no_root(here: Environment) -> None:
+    """Take the root document away."""
+    (here.directory / "root.toml").unlink()
+
+
 def key_not_on_token(here: Environment) -> None:
     """Name a key that the token lacks."""
     change(here.directory / "policy.toml", "keys.day-desk", "keys.no-desk")
@@ -129,6 +139,8 @@ def not_a_ledger(here: Environment) -> None:
         (open_pin, "others may use it"),
         (wrong_pin, "the PIN is wrong"),
         (wrong_policy, "keys.wd-usdc"),
+        (wrong_root, "root.toml: root_quorum: is 3; at most 2"),
+        (no_root, "root.toml: No such file"),
         (key_not_on_token, "keys/no-desk/versions/1"),
         (no_canary_key, "canary.key: keys/no-canary/versions/1 is not on the token"),
         (no_certificate, "server.crt: No such file"),
