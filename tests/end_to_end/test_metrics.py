@@ -3,6 +3,7 @@
 import re
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -11,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.dev.environment import Environment
 from deploy.dev.serving import Serving
 from signer.metrics.families import FAMILIES
+from signer.v1 import signing_service_pb2 as pb
 from tests.end_to_end.conftest import Client, euros, sign_request
 from tests.end_to_end.test_kills import killed, leaves
 from tests.end_to_end.test_workers import free_port, wait_for
@@ -68,13 +70,20 @@ def test_metrics_tell_what_happened(metered: Environment) -> None:
                 client.sign(request)
         with pytest.raises(grpc.RpcError):
             client.sign(sign_request(request_id=""))
+        streamed = pb.StreamSignPayloadsRequest(request=sign_request())
+        assert len(list(client.stub.StreamSignPayloads(iter([streamed]), timeout=10))) == 1
+        unknown: Any = client.channel.unary_unary("/signer.v1.SigningService/NoSuchMethod")
+        with pytest.raises(grpc.RpcError, match="UNIMPLEMENTED"):
+            unknown(b"", timeout=10)
         client.channel.close()
         wait_for(lambda: total(scrape(server), "signgate_canaries_total", outcome="signed") == 1)
         wait_for(lambda: total(scrape(server), "signgate_audit_published_leaves") > 5)
         found = scrape(server)
-    method = "signer.v1.SigningService/SignPayload"
+    method, stream = (
+        f"signer.v1.SigningService/{name}" for name in ("SignPayload", "StreamSignPayloads")
+    )
     for name, expected, labels in (
-        ("signgate_payloads_total", 4, {"key": "payments", "outcome": "SIGNED"}),
+        ("signgate_payloads_total", 5, {"key": "payments", "outcome": "SIGNED"}),
         ("signgate_payloads_total", 1, {"key": "payments", "outcome": "REPLAYED"}),
         ("signgate_payloads_total", 1, {"key": "unknown", "outcome": "KEY_DENIED"}),
         ("signgate_payloads_total", 1, {"key": "payments", "outcome": "LIMIT_PER_REQUEST"}),
@@ -83,7 +92,9 @@ def test_metrics_tell_what_happened(metered: Environment) -> None:
         ("signgate_calls_total", 1, {"method": method, "code": "INVALID_ARGUMENT"}),
         ("signgate_call_seconds_count", 8, {"method": method}),
         ("signgate_calls_in_flight", 0, {"method": method}),
-        ("signgate_hsm_total_seconds_count", 4, {"key": "payments", "slot": "signgate"}),
+        ("signgate_calls_total", 1, {"method": stream, "code": "OK"}),
+        ("signgate_calls_total", 0, {"method": "signer.v1.SigningService/NoSuchMethod"}),
+        ("signgate_hsm_total_seconds_count", 5, {"key": "payments", "slot": "signgate"}),
         ("signgate_hsm_sessions", 4, {"slot": "signgate"}),
         ("signgate_hsm_breaker", 1, {"slot": "signgate", "state": "up"}),
         ("signgate_hsm_breaker", 1, {}),

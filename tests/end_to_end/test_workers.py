@@ -12,6 +12,7 @@ import pytest
 
 from deploy.dev.environment import Environment
 from deploy.dev.serving import Serving
+from signer.supervisor import Process
 from tests.end_to_end.conftest import Client, sign_request
 from tests.end_to_end.test_kills import Load, check, killed
 
@@ -116,6 +117,17 @@ def test_a_wrong_pin_is_one_line_with_workers_too(workers: Environment) -> None:
     assert ended.returncode == 1
     assert ended.stderr.count("\n") == 1
     assert "the PIN is wrong" in ended.stderr
+
+
+def test_pauses_grow() -> None:
+    """The more often a process fails the longer it is left alone, up to half a minute."""
+    process = Process("signing-0", ())
+    pauses = []
+    for process.failures in range(10):
+        pauses.append(process.pause)
+    assert pauses[:2] == [0, 0.5]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == pauses[-2] == 30
 
 
 def test_a_busy_port_is_found_before_anything_starts(workers: Environment) -> None:
