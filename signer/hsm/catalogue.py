@@ -6,7 +6,7 @@ are left alone.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -41,7 +41,11 @@ KNOWN_ANSWER_APPLICATION: Final = "signgate known answer v1"
 _HEX: Final = re.compile("[0-9a-f]+")
 KNOWN_ANSWER_MESSAGE: Final = b"signgate known answer v1"
 
+_SIGNING_KEY: Final = "signing key"
+
 Template = dict[Attribute, Any]
+Objects = Mapping[bytes, Sequence[pkcs11.Object]]
+"""By CKA_ID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +70,28 @@ def read(session: pkcs11.Session) -> dict[KeyVersion, Entry]:
         PKCS11Error: as the token says.
     """
     entries: dict[KeyVersion, Entry] = {}
+    publics = _by_id(session, {Attribute.CLASS: ObjectClass.PUBLIC_KEY})
     for (object_class, key_type), describe in _KINDS.items():
         for name in _names(session, object_class, key_type):
             if name in entries:
                 raise ConfigError(f"{name}: two keys on the token have this name")
-            entries[name] = describe(session, name)
+            entries[name] = describe(session, publics, name)
     _refuse_twins(entries)
     return entries
 
 
 def signing_key(session: pkcs11.Session, name: KeyVersion) -> pkcs11.Object:
     """Find the object that signs for a key version."""
-    return _one(session, name, "signing key", {Attribute.ID: name.id, Attribute.SIGN: True})
+    template = {Attribute.ID: name.id, Attribute.SIGN: True}
+    return _one(_all(session, template), name, _SIGNING_KEY)
+
+
+def signing_keys(
+    session: pkcs11.Session, names: Iterable[KeyVersion]
+) -> dict[KeyVersion, pkcs11.Object]:
+    """Find the objects that sign for key versions, in one pass over the token."""
+    found = _by_id(session, {Attribute.SIGN: True})
+    return {name: _one(found.get(name.id, ()), name, _SIGNING_KEY) for name in names}
 
 
 def known_answer_template(name: KeyVersion) -> Template:
@@ -116,20 +130,26 @@ def _all(session: pkcs11.Session, template: Template) -> list[pkcs11.Object]:
     return list(session.get_objects(template))
 
 
-def _one(session: pkcs11.Session, name: KeyVersion, what: str, template: Template) -> pkcs11.Object:
-    found = _all(session, template)
+def _by_id(session: pkcs11.Session, template: Template) -> Objects:
+    """Group objects by CKA_ID: a search for each would look at every object each time."""
+    found: dict[bytes, list[pkcs11.Object]] = {}
+    for thing in _all(session, template):
+        found.setdefault(thing[Attribute.ID], []).append(thing)
+    return found
+
+
+def _one(found: Sequence[pkcs11.Object], name: KeyVersion, what: str) -> pkcs11.Object:
     if len(found) != 1:
         raise ConfigError(f"{name}: the token has {len(found)} of its {what}, needs exactly one")
     return found[0]
 
 
-def _public(session: pkcs11.Session, name: KeyVersion) -> pkcs11.Object:
-    template = {Attribute.CLASS: ObjectClass.PUBLIC_KEY, Attribute.ID: name.id}
-    return _one(session, name, "public key", template)
+def _public(publics: Objects, name: KeyVersion) -> pkcs11.Object:
+    return _one(publics.get(name.id, ()), name, "public key")
 
 
-def _curve(session: pkcs11.Session, name: KeyVersion) -> Entry:
-    public = _public(session, name)
+def _curve(_session: pkcs11.Session, publics: Objects, name: KeyVersion) -> Entry:
+    public = _public(publics, name)
     algorithm = _ALGORITHM_OF_CURVE.get(public[Attribute.EC_PARAMS])
     if algorithm is None:
         raise ConfigError(f"{name}: its curve is none of P-256, secp256k1 and Ed25519")
@@ -147,8 +167,8 @@ def _unwrapped(point: bytes) -> bytes:
     return point[2:] if point[:2] == _OCTET_STRINGS.get(len(point)) else point
 
 
-def _rsa(session: pkcs11.Session, name: KeyVersion) -> Entry:
-    public = _public(session, name)
+def _rsa(_session: pkcs11.Session, publics: Objects, name: KeyVersion) -> Entry:
+    public = _public(publics, name)
     exponent = int.from_bytes(public[Attribute.PUBLIC_EXPONENT])
     modulus = int.from_bytes(public[Attribute.MODULUS])
     if modulus.bit_length() not in RSA_BITS:
@@ -158,8 +178,8 @@ def _rsa(session: pkcs11.Session, name: KeyVersion) -> Entry:
     return Entry(PublicKey(name, RSA_ALGORITHMS, encoded))
 
 
-def _secret(session: pkcs11.Session, name: KeyVersion) -> Entry:
-    found = _one(session, name, "known answer", known_answer_template(name))
+def _secret(session: pkcs11.Session, _publics: Objects, name: KeyVersion) -> Entry:
+    found = _one(_all(session, known_answer_template(name)), name, "known answer")
     record: bytes = found[Attribute.VALUE]
     tag, _, answer = record.decode("ascii", "replace").partition(":")
     for algorithm, size in MAC_SIZES.items():
@@ -169,7 +189,7 @@ def _secret(session: pkcs11.Session, name: KeyVersion) -> Entry:
 
 
 _KINDS: Final[
-    Mapping[tuple[ObjectClass, KeyType], Callable[[pkcs11.Session, KeyVersion], Entry]]
+    Mapping[tuple[ObjectClass, KeyType], Callable[[pkcs11.Session, Objects, KeyVersion], Entry]]
 ] = {
     (ObjectClass.PRIVATE_KEY, KeyType.EC): _curve,
     (ObjectClass.PRIVATE_KEY, KeyType.EC_EDWARDS): _curve,

@@ -46,6 +46,11 @@ class Desk:
         """Whether jobs are taken."""
         return self._shut is None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether any job waits in the line."""
+        return len(self._line) > 0
+
     def submit(self, job: Job) -> None:
         """Leave a job.
 

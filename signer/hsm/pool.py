@@ -165,8 +165,11 @@ class Pool:
             self._await(job)
 
     def _taken(self, job: Job, slot: str | None, under_way: deque[Job]) -> bool:
-        """Leave a job at the desk; False when those under way must end before there is room."""
-        if len(under_way) == len(self._workers):
+        """Leave a job at the desk; False when those under way must end before.
+
+        More than one only where no other job waits: a batch is no reason to refuse others.
+        """
+        if under_way and (len(under_way) >= len(self._workers) or self._desk.is_busy):
             return False
         try:
             self._submit(job, slot)

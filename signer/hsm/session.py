@@ -7,7 +7,7 @@ import pkcs11
 
 from policy.algorithms import Digest
 from signer.errors import ConfigError
-from signer.hsm.catalogue import KNOWN_ANSWER_MESSAGE, Entry, read, signing_key
+from signer.hsm.catalogue import KNOWN_ANSWER_MESSAGE, Entry, read, signing_keys
 from signer.hsm.cryptoki import CkMechanism, Cryptoki, SignBuffer
 from signer.hsm.handles import close, handle
 from signer.hsm.mechanisms import SCHEMES
@@ -88,7 +88,8 @@ class BoundSession:
         for name, entry in expected.items():
             if name not in found or found[name].identity != entry.identity:
                 raise ConfigError(f"{name}: the token now holds another key")
-            self._keys[name] = handle(signing_key(self._session, name))
+        signing = signing_keys(self._session, expected)
+        self._keys = {name: handle(key) for name, key in signing.items()}
 
     def _probe(self, entry: Entry) -> None:
         public_key = entry.public_key

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from itertools import count
@@ -174,13 +175,16 @@ def test_an_item_whose_time_is_over_is_not_begun() -> None:
         late.result()
 
 
-def test_a_batch_waits_for_room_in_the_line(token: Token, mint: Mint) -> None:
-    """More jobs than the line holds are not refused while those before them are at work."""
+def test_batches_leave_the_line_to_others(token: Token, mint: Mint) -> None:
+    """As many batches as the line has places are all signed: each waits in it once at most."""
     switched = SwitchedToken(token)
     switched.switch.fault = slowly
-    limits = Limits(queue=1)
-    with closing(Pool(switched.as_token(), sessions=4, redeem=mint.redeem, limits=limits)) as pool:
-        assert all(isinstance(found, bytes) for found in sign(pool, mint, 24))
+    limits = Limits(queue=6)
+    pool = Pool(switched.as_token(), sessions=2, redeem=mint.redeem, limits=limits)
+    with closing(pool), ThreadPoolExecutor(6) as threads:
+        batches = [threads.submit(sign, pool, mint, 12, 60) for _ in range(6)]
+        for batch in batches:
+            assert all(isinstance(found, bytes) for found in batch.result(60))
 
 
 def slowly(signature: bytes) -> bytes:
