@@ -70,7 +70,7 @@ def saturation(
         alone = _in_c(place, best, size.seconds)
         say(f"appliance, C by {best} threads: {alone.rate:.0f} a second")
         for name in ("one process", "one core", "a process a core"):
-            order = ("pool", P256, FAST.sessions, 2 * FAST.sessions, size.seconds)
+            order = (P256, FAST.sessions, 2 * FAST.sessions, size.seconds)
             rate = together(sides.by_name(name), *order)
             shares.setdefault(name, []).append(rate / alone.rate)
             say(f"appliance, {name}: {rate:.0f} a second")

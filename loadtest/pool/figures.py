@@ -51,7 +51,7 @@ def rates(sides: Sides, size: Size, say: Say) -> Iterator[Figure]:
                 for what in ("verified", "plain")
             }
             for name, sessions in pools.items():
-                order = ("pool", algorithm, sessions, CALLERS * sessions, size.seconds)
+                order = (algorithm, sessions, CALLERS * sessions, size.seconds)
                 rate = together(sides.by_name(name), *order)
                 say(f"{algorithm}, {name}: {rate:.0f} a second; loops {_listed(loops)}")
                 for what, alone in loops.items():

@@ -138,6 +138,11 @@ def open_side(place: Place) -> Callable[..., Any]:
     return lambda name, *arguments: MEASUREMENTS[name](own, *arguments)
 
 
+def _one(own: Side, algorithm: Algorithm, sessions: int) -> None:
+    """Open the pool, and sign once."""
+    own.by_pool(algorithm, sessions)()
+
+
 def _pool(own: Side, algorithm: Algorithm, sessions: int, callers: int, seconds: float) -> Sample:
     """Sign by the pool as fast as so many callers can."""
     return loop([own.by_pool(algorithm, sessions)] * callers, seconds)
@@ -217,6 +222,7 @@ def _offer(own: Side, sessions: int, rate: float, seconds: float, threads: int) 
 
 MEASUREMENTS: Final[Mapping[str, Callable[..., Any]]] = {
     "begin": lambda _own: None,
+    "one": _one,
     "pool": _pool,
     "plain": _plain,
     "verified": _verified,

@@ -11,6 +11,7 @@ from typing import Any
 
 from loadtest.bench.remote import Remote
 from loadtest.pool.side import Place, open_side
+from policy.algorithms import Algorithm
 
 Say = Callable[[str], None]
 
@@ -53,8 +54,17 @@ def opened(place: Place) -> Iterator[Sides]:
         yield Sides(start(place.cores), tuple(start(frozenset({c})) for c in sorted(place.cores)))
 
 
-def together(processes: tuple[Remote[Any], ...], *order: object) -> float:
-    """Let processes do the same side by side; returns operations a second of all."""
+def together(
+    processes: tuple[Remote[Any], ...],
+    algorithm: Algorithm,
+    sessions: int,
+    callers: int,
+    seconds: float,
+) -> float:
+    """Let pools sign at the same time; returns signatures a second of all."""
     for process in processes:
-        process.send(*order)
+        # Whoever opens its sessions later has the token for itself at the end.
+        process.call("one", algorithm, sessions)
+    for process in processes:
+        process.send("pool", algorithm, sessions, callers, seconds)
     return float(sum(process.result().rate for process in processes))
