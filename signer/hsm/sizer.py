@@ -8,7 +8,7 @@ import structlog
 from pkcs11.exceptions import PKCS11Error
 
 from signer.errors import SigngateError
-from signer.hsm.errors import TokenError
+from signer.hsm.errors import Ckr, TokenError, code_of
 from signer.hsm.health import SlotState
 from signer.hsm.session import BoundSession
 from signer.hsm.sizing import SessionRange, Sizing
@@ -78,5 +78,6 @@ class Sizer:
             session = slot.open_another()
         except (PKCS11Error, TokenError, SigngateError) as error:
             _log.warning("no further session", token=slot.name, sessions=size, error=str(error))
-            return sizing.cap(size)
+            full = isinstance(error, PKCS11Error) and code_of(error) == Ckr.SESSION_COUNT
+            return sizing.cap(size) if full else None
         return None if session is None else self._crew.hire(slot, session)

@@ -141,6 +141,9 @@ class Slot:
             return None
         try:
             return self.open()
+        except BaseException:
+            self._backoff.failed(time.monotonic(), _random.random())
+            raise
         finally:
             self._connecting.release()
 

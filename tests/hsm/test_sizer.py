@@ -84,6 +84,15 @@ def test_a_refused_session_ends_the_growth(store: SoftHsm, tmp_path: Path) -> No
         assert faulty.counters().faults["C_OpenSession"] == 1
 
 
+def test_a_passing_failure_does_not_end_the_growth(store: SoftHsm, tmp_path: Path) -> None:
+    """A session that once could not be opened for another reason is tried again."""
+    with Faulty(tmp_path, token=store.token) as faulty, sized(store, faulty, 1, 2) as pool:
+        faulty.fault("C_OpenSession", 0x30, times=1)
+        pool.load(4.0)
+        assert faulty.counters().faults["C_OpenSession"] == 1
+        assert size(pool) == 2
+
+
 @pytest.fixture
 def switched(token: Token) -> SwitchedToken:
     """The shared token behind a switch that is off."""
