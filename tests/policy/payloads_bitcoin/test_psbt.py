@@ -15,12 +15,13 @@ from policy.assets import BTC as BTC_ASSET
 from policy.document import load
 from policy.model import Facts, Role, Transfer
 from policy.payloads import FORMATS, decode
-from policy.payloads.bitcoin import TAG, psbt
+from policy.payloads.bitcoin import TAG, address_of, psbt
 from policy.problems import PolicyError
 from tests.policy.payloads_bitcoin.drafts import (
     ACCEPTED,
     BTC,
     ELSEWHERE,
+    KEY,
     LOCKS,
     ONE_OF_TWO,
     P2PKH,
@@ -89,6 +90,11 @@ def test_destinations_have_their_address(script: bytes, address: str) -> None:
     made.outputs[0].script = script
     facts = decode(TAG, made.payload()).facts
     assert facts.transfers[0].destination == address
+
+
+def test_a_key_has_an_address() -> None:
+    """A compressed key's P2WPKH address is the one that its inputs have."""
+    assert address_of(KEY) == OWN == decode(TAG, draft().payload()).facts.source
 
 
 def test_several_payments_are_all_transfers() -> None:
