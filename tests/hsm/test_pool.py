@@ -199,7 +199,7 @@ class PoorToken(SwitchedToken):
 def test_token_without_a_mechanism(token: Token, mint: Mint) -> None:
     """A key that the token cannot serve is refused at the start, by name."""
     poor = PoorToken(token, missing=frozenset({pkcs11.Mechanism.EDDSA}))
-    with pytest.raises(ConfigError, match=r"ed25519/versions/1: .* has no mechanism for ed25519"):
+    with pytest.raises(ConfigError, match=r"keys/.+/versions/1: .* has no mechanism for ed25519"):
         Pool(poor.as_token(), sessions=1, redeem=mint.redeem)
 
 
