@@ -50,8 +50,11 @@ def generate(directory: Path) -> Callable[[Sequence[str], Algorithm], None]:
     token = _open(directory)
 
     def make(names: Sequence[str], algorithm: Algorithm) -> None:
+        # The usual way looks at all keys for each new one.
+        session = token.open(rw=True)
         for name in names:
-            keys.generate(token, KeyVersion(name, 1), algorithm)
+            keys.generate_pair(session, KeyVersion(name, 1), algorithm, None)
+        session.close()
 
     return make
 

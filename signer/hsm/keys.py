@@ -82,7 +82,7 @@ def generate(
             )
             _record_known_answer(session, name, algorithm, secret_key)
         else:
-            _generate_pair(session, name, algorithm, bits)
+            generate_pair(session, name, algorithm, bits)
         return _public_key(session, name)
 
 
@@ -166,9 +166,10 @@ def _objects(session: pkcs11.Session, name: KeyVersion) -> list[pkcs11.Object]:
     return [found for template in templates for found in session.get_objects(template)]
 
 
-def _generate_pair(
+def generate_pair(
     session: pkcs11.Session, name: KeyVersion, algorithm: Algorithm, bits: int | None
 ) -> None:
+    """Generate a pair in a writing session, whatever else is on the token; see ``generate``."""
     options: dict[str, Any] = {
         "id": name.id,
         "label": name.key,
