@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from loadtest.bench import ledgers, signers
 from loadtest.bench.ledgers import Point
@@ -18,6 +19,9 @@ P256, SECP256K1 = SUBJECTS[:2]
 FLAT = 1.1  # of the least to the most
 PER_KIB_US = 20.0  # for each further KiB of payload: hashing, TLS and decoding are not free
 FEW_KEYS, BATCHES = 10, 25
+
+# Where the token with many keys lies, whose files would each be synced.
+MEMORY = Path("/dev/shm")  # noqa: S108 - in a directory of its own
 
 Round = dict[str, Sample]
 
@@ -57,9 +61,11 @@ class Growth:
         self._ledger: Remote[Sample] = stack.enter_context(
             Remote(ledgers.measuring, directory / "ledgers")
         )
-        self._many = stack.enter_context(
-            signers.serving(signers.install(directory / "many", keys=extent.keys), workers=1)
+        memory = TemporaryDirectory(
+            prefix="signgate-bench-", dir=MEMORY if MEMORY.is_dir() else None
         )
+        many = signers.install(Path(stack.enter_context(memory)) / "many", keys=extent.keys)
+        self._many = stack.enter_context(signers.serving(many, workers=1))
         self._names = signers.key_names(extent.keys)
         for point in self._points():
             self._ledger.call(point, 0)
