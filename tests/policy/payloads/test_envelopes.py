@@ -160,9 +160,7 @@ _intents = st.builds(
     intent,
     amount=st.integers(1, 2**256 - 1).map(str),
     asset=st.sampled_from(["USD", "USDC@eip155:1", "tron:0x2b6653dc/trc20:T"]),
-    destination=st.text("abcXYZ012:/-_.~!", min_size=1, max_size=40).filter(
-        lambda t: t[:2] != "0x"
-    ),
+    destination=st.text("abcXYZ23:/-_.~!", min_size=1, max_size=40),  # nothing with a checksum
     expiry=st.integers(1, 253_402_300_799),
     nonce=st.text("abcXYZ012._-", min_size=1, max_size=64),
 )
