@@ -142,3 +142,24 @@ def test_a_witness_without_a_past_meets_empty_windows() -> None:
     """Nothing spent, no request."""
     ask = Ask("pay", "intent", BOT, FACTS)
     assert Witness(ask, 0).used(Counter("pay", "USD", 1)) == Used(0, 0)
+
+
+HOUR_MS = 3_600_000
+
+
+@pytest.mark.parametrize(("expires_at", "allowed"), [(None, True), (4600, True), (4601, False)])
+def test_a_signature_is_good_for_the_grants_lifetime_at_most(
+    tree: Tree,
+    compiled: Compile,
+    edit: Edit,
+    expires_at: int | None,
+    allowed: bool,  # noqa: FBT001 - a table
+) -> None:
+    """To the second; a payload that never expires is not asked."""
+    edit(tree, "keys.pay.grants.0.lifetime", "1h")
+    facts = Facts("intent.transfer", FACTS.transfers, expires_at=expires_at)
+    decision = decide(compiled(tree), Ask("pay", "intent", BOT, facts), Unused(), 1_000_000)
+    rule = "keys.pay.grants.suppliers.lifetime"
+    detail = f"expires in 3601000 ms, not within {HOUR_MS} ms"
+    refused = (Reason(Code.EXPIRY_NOT_ALLOWED, rule, detail),)
+    assert decision.reasons == (() if allowed else refused)
