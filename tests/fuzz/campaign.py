@@ -21,7 +21,7 @@ def fuzz(tag: str, seconds: int) -> bool:
     """Fuzz one decoder; returns whether it held to its contract."""
     home = CORPUS / tag
     home.mkdir(parents=True, exist_ok=True)
-    options = (f"-max_total_time={seconds}", f"-artifact_prefix={home}/finding-", "-timeout=10")
+    options = (f"-max_total_time={seconds}", f"-artifact_prefix={home}/finding-", "-timeout=60")
     command = (sys.executable, "-m", "tests.fuzz.decoders", tag, f"{home}/corpus", *options)
     log = home / "log"
     with log.open("wb") as output:
