@@ -90,18 +90,17 @@ def install(directory: Path, *, keys: int = 0) -> Environment:
     if keys:
         with Remote(token.generate, made.directory) as generate:
             generate.call(key_names(keys), P256.algorithm)
-    _patiently(made)
+    _tune(made)
     return made
 
 
-def _patiently(made: Environment) -> None:
-    """Let calls take long: a machine that is busy must not look like a token that is away."""
+def _tune(made: Environment) -> None:
+    """Have enough handlers, and let calls take long: a busy machine is not a token that is away."""
     text = made.config.read_text(encoding="utf-8")
+    tuned = "[server]\nrequest_seconds = 60\nthreads = 32\n"
     if "[server]" in text:
-        text = text.replace("[server]", "[server]\nrequest_seconds = 60")
-    else:
-        text += "\n[server]\nrequest_seconds = 60\n"
-    made.config.write_text(text, encoding="utf-8")
+        raise LoadtestError("the example configuration has a [server] section by now: tune that")
+    made.config.write_text(f"{text}\n{tuned}", encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
