@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import cbor2
@@ -58,16 +59,25 @@ def test_an_intent_is_returned_as_a_cose_message(port: Port) -> None:
     _ed25519(port).verify(signature, cbor2.dumps(["Signature1", protected, b"", content]))
 
 
-@pytest.mark.parametrize(
-    ("form", "payload"),
-    [
-        ("intent.jws", jws("ES256", _euros(), kid=KEY_VERSION)),
-        ("intent.jws", jws("EdDSA", _euros(), kid="keys/rpc-pay/versions/2")),
-        ("intent.cose", cose(-7, _euros(), protected=_cose_header(-7))),
-    ],
-)
-def test_an_envelope_for_another_signer_is_refused(port: Port, form: str, payload: bytes) -> None:
+OTHER_SIGNERS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "another algorithm": ("intent.jws", lambda body: jws("ES256", body, kid=KEY_VERSION)),
+    "another version": (
+        "intent.jws",
+        lambda body: jws("EdDSA", body, kid="keys/rpc-pay/versions/2"),
+    ),
+    "another algorithm in COSE": (
+        "intent.cose",
+        lambda body: cose(-7, body, protected=_cose_header(-7)),
+    ),
+}
+
+
+@pytest.mark.parametrize(("form", "build"), OTHER_SIGNERS.values(), ids=OTHER_SIGNERS)
+def test_an_envelope_for_another_signer_is_refused(
+    port: Port, form: str, build: Callable[[bytes], bytes]
+) -> None:
     """A header that names another algorithm or key version is refused, with the reason."""
+    payload = build(_euros())
     _, code, message = port.unary("SignPayload", sign_request(payload, payload_format=form))
     assert code is grpc.StatusCode.INVALID_ARGUMENT
     assert message == "refused by policy: PAYLOAD_SIGNER"
