@@ -43,11 +43,10 @@ def decode(payload: bytes) -> dict[str, Any]:
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     # Section 3.2.3 sorts by UTF-16 code units, which Python's order is for ASCII alone.
-    plain = all(name.isascii() for name, _ in pairs)
-    members = dict(sorted(pairs, key=_NAME if plain else _utf16))
+    members = dict(pairs)
     if len(members) != len(pairs):
         raise ValueError("a member stands there twice")
-    return members
+    return dict(sorted(pairs, key=_NAME if "".join(members).isascii() else _utf16))
 
 
 def _utf16(pair: tuple[str, Any]) -> bytes:

@@ -8,6 +8,7 @@ Invariant: any bytes give facts or ``PayloadError``, nothing else.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from policy import base58
 from policy.algorithms import Algorithm
@@ -80,6 +81,9 @@ def assemble(payload: bytes, signature: bytes) -> bytes:
     return protobuf.encode({1: payload, 2: signature})
 
 
+_text = lru_cache(maxsize=4096)(base58.encode_check)  # the same few come again and again
+
+
 def address(data: bytes, where: str) -> str:
     """Return 21 bytes in Base58Check (TRON protocol, "Account").
 
@@ -88,7 +92,7 @@ def address(data: bytes, where: str) -> str:
     """
     if len(data) != _ADDRESS_LENGTH or data[0] != _ADDRESS_PREFIX:
         raise _malformed(where, "is not an address of 21 bytes with the prefix 0x41")
-    return base58.encode_check(data)
+    return _text(data)
 
 
 def _contract(data: bytes) -> tuple[int, Message]:

@@ -3,7 +3,7 @@
 A transaction and a Safe's transaction hold the same three things: to, value and data.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from policy.assets import erc20_ref, native_ref
 from policy.model import CONTRACT_CALL, ContractCall, Transfer
@@ -16,8 +16,7 @@ ACTIONS = erc20.ACTIONS | {NATIVE_TRANSFER}
 MAX_WORDS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(NamedTuple):
     """An action and what it moves; ``call`` is there where only the policy can tell."""
 
     action: str

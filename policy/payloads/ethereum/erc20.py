@@ -6,6 +6,7 @@ read by some contracts and cut off by others, so it is refused.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from policy.model import Role
 from policy.payloads.ethereum import address
@@ -16,8 +17,7 @@ WORD = 32
 DIRTY = WORD - address.LENGTH
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """What a token call moves: base units, to whom, and whose when not the key's own."""
 
     action: str

@@ -9,6 +9,8 @@ from policy.reasons import Code, PayloadError
 Item = bytes | list["Item"]
 
 STRING, LIST = 0x80, 0xC0
+SHORT_STRING = STRING + 55  # the last prefix that holds its string's length
+TOO_LONG = "an item is longer than what holds it"
 MAX_DEPTH = 4  # an access list's storage keys lie this deep; nothing lies deeper
 
 
@@ -31,7 +33,12 @@ def _item(data: bytes, at: int, limit: int, depth: int, where: str) -> tuple[Ite
     if prefix < STRING:
         return data[at : at + 1], at + 1
     if prefix < LIST:
-        start, end = _span(data, at, limit, prefix, STRING, where)
+        if prefix <= SHORT_STRING:  # nearly all: worth a path of their own
+            start, end = at + 1, at + 1 + prefix - STRING
+            if end > limit:
+                raise _malformed(where, TOO_LONG)
+        else:
+            start, end = _span(data, at, limit, prefix, STRING, where)
         if end - start == 1 and data[start] < STRING:
             raise _not_canonical(where, "a single byte below 0x80 has no prefix")
         return data[start:end], end
@@ -57,7 +64,7 @@ def _span(data: bytes, at: int, limit: int, prefix: int, base: int, where: str) 
         if data[at + 1] == 0 or size <= 55:  # noqa: PLR2004 - the boundary of appendix B
             raise _not_canonical(where, "a length is not in its shortest form")
     if start + size > limit:
-        raise _malformed(where, "an item is longer than what holds it")
+        raise _malformed(where, TOO_LONG)
     return start, start + size
 
 

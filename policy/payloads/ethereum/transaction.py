@@ -13,7 +13,7 @@ the gas limit times the highest price.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from policy.algorithms import Algorithm, Digest
 from policy.amounts import MAX_AMOUNT
@@ -44,8 +44,7 @@ MAX_AUTHORIZATIONS = 16
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(NamedTuple):
     """The fields that all types share; ``gas_price`` is the highest price of a unit.
 
     ``blob_fee`` is the most that blobs may cost; ``delegates`` are the contracts whose
@@ -140,7 +139,7 @@ def _blob(items: list[rlp.Item]) -> Transaction:
             raise _malformed(where, "a hash has 32 bytes and begins with 0x01 (EIP-4844)")
     price = _scalar(items[9], "transaction.max_fee_per_blob_gas")
     blob_fee = price * GAS_PER_BLOB * len(hashes)
-    return _alone(replace(_with_fees(items[:9]), action=BLOB_TRANSFER, blob_fee=blob_fee))
+    return _alone(_with_fees(items[:9])._replace(action=BLOB_TRANSFER, blob_fee=blob_fee))
 
 
 def _set_code(items: list[rlp.Item]) -> Transaction:
@@ -154,7 +153,7 @@ def _set_code(items: list[rlp.Item]) -> Transaction:
         _delegate(item, transaction.chain_id, f"{where}[{index}]")
         for index, item in enumerate(found)
     )
-    return _alone(replace(transaction, action=SET_CODE, delegates=delegates))
+    return _alone(transaction._replace(action=SET_CODE, delegates=delegates))
 
 
 def _delegate(item: rlp.Item, chain_id: int, where: str) -> bytes:

@@ -12,7 +12,7 @@ product is exact, and rounding to the asset's own decimals is left to the engine
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from policy import amounts, fields
 from policy.model import Facts, Role, Side, Transfer
@@ -25,8 +25,7 @@ PART = DECIMALS // 2  # decimals that a price and a quantity may have each
 Types = Mapping[str, tuple[AbstractSet[str], ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """An order. ``market`` is a CAIP-2 name; ``price`` and ``quantity`` are decimals.
 
     Without a price it takes what it gets. ``spends`` is the sum of the quote asset that a

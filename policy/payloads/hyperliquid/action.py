@@ -8,8 +8,7 @@ of the payload goes into the facts or the message.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from policy import fields
 from policy.algorithms import Algorithm, Digest
@@ -29,8 +28,7 @@ MAX_ORDER_ID = 2**53 - 1
 Action = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Envelope:
+class _Envelope(NamedTuple):
     """What surrounds the action; times are in milliseconds since the epoch."""
 
     market: str

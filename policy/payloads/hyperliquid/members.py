@@ -18,6 +18,8 @@ def members(
     """Return an object with these members and no others."""
     if not isinstance(value, dict):
         raise malformed(where, "is not an object")
+    if value.keys() == required:
+        return value
     wrong = (required - value.keys()) | (value.keys() - required - optional)
     if wrong:
         name = min(wrong)

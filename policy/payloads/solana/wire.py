@@ -91,8 +91,8 @@ def decode(payload: bytes) -> Message:
     accounts = _accounts(reader)
     blockhash = reader.take(address.LENGTH, "message.blockhash")
     instructions = tuple(
-        _instruction(reader, f"message.instructions[{index}]")
-        for index in range(reader.count("message.instructions"))
+        _instruction(reader, "message.instructions")
+        for _ in range(reader.count("message.instructions"))
     )
     if versioned and reader.count("message.lookups"):
         raise PayloadError(
