@@ -48,13 +48,11 @@ def sentence(facts: Facts, assets: Assets) -> str:
 def transfer(item: Transfer, assets: Assets) -> str:
     """Say what one transfer lets go: ``pays 5 USDC@eip155:1 to 0x…``."""
     amount = quantity(item, assets)
-    match item.role:
-        case Role.FEE:
-            return f"costs at most {amount}"
-        case Role.ALLOWANCE:
-            return f"allows {item.destination} to spend {amount}"
-        case Role.PAYMENT:
-            return f"pays {amount} to {item.destination}"
+    if item.role is Role.FEE:
+        return f"costs at most {amount}"
+    if item.role is Role.ALLOWANCE:
+        return f"allows {item.destination} to spend {amount}"
+    return f"pays {amount} to {item.destination}"
 
 
 def quantity(item: Transfer, assets: Assets) -> str:

@@ -1,5 +1,6 @@
 """Policy documents: all problems at once, and what a good one becomes."""
 
+import gc
 import hashlib
 import re
 import sys
@@ -211,3 +212,16 @@ def test_a_problem_of_the_whole_document_has_no_path() -> None:
     """Such a problem is its message alone."""
     assert str(Problem("", "is not TOML")) == "is not TOML"
     assert re.fullmatch(r"a\.b: wrong", str(Problem("a.b", "wrong")))
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_loading_leaves_the_collector_as_it_was(
+    tree: Tree, compiled: Compile, *, enabled: bool
+) -> None:
+    """Who runs without garbage collection goes on without it, and the others with it."""
+    (gc.enable if enabled else gc.disable)()
+    try:
+        compiled(tree)
+        assert gc.isenabled() is enabled
+    finally:
+        gc.enable()
