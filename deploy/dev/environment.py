@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.dev import ports
 from deploy.dev.ca import SERVER_NAMES, Authority, uri
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -65,6 +66,12 @@ class Environment:
         copied = Environment(directory.resolve())
         _write_softhsm_configuration(copied.directory)
         return copied
+
+    def fix_ports(self) -> None:
+        """Have the server listen on ports of its own where it was to choose them."""
+        text = self.config.read_text(encoding="utf-8")
+        text = re.sub(r'"127\.0\.0\.1:0"', lambda _: f'"127.0.0.1:{ports.claim()}"', text)
+        self.config.write_text(text, encoding="utf-8")
 
     def signgate(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the command ``signgate`` to its end."""

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 class Serving:
     """Starts ``signgate serve`` and waits until it serves; drains it at the end.
 
+    Raises:
+        RuntimeError: it did not start; its log says why.
+
     Attributes:
         signing, control: the addresses of the two ports.
         metrics: the address of the metrics; empty without.
@@ -25,7 +28,12 @@ class Serving:
         self.process = environment.serve(*options)
         self.log: list[str] = []
         self.metrics = ""
-        self.signing, self.control = self._wait_until_serving()
+        try:
+            self.signing, self.control = self._wait_until_serving()
+        except BaseException:  # a time-out or Ctrl-C as well: nobody else could end it
+            self.process.kill()
+            self._reaped(30)
+            raise
         # A pipe that nobody reads would stop the server when it is full.
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -68,8 +76,12 @@ class Serving:
         self._ended(30)
 
     def _ended(self, seconds: float) -> int:
-        code = self.process.wait(seconds)
+        self.process.wait(seconds)
         self._reader.join()
+        return self._reaped(seconds)
+
+    def _reaped(self, seconds: float) -> int:
+        code = self.process.wait(seconds)
         if self.process.stderr:
             self.process.stderr.close()
         return code

@@ -1,7 +1,6 @@
 """The signers that are measured: real ones, of the release's own parts."""
 
 import re
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -126,17 +125,10 @@ def serving(installed: Environment, *, workers: int) -> Iterator[Signer]:
     Raises:
         LoadtestError: it did not start.
     """
-    text = installed.config.read_text(encoding="utf-8")
-    fixed = re.sub(r'(?m)^listen = ".*"', lambda _: f'listen = "127.0.0.1:{_free_port()}"', text)
-    installed.config.write_text(fixed, encoding="utf-8")
+    installed.fix_ports()
     try:
         server = Serving(installed, f"--workers={workers}")
     except RuntimeError as error:
         raise LoadtestError(str(error)) from error
     with server:
         yield Signer(Target(server.signing, installed.directory, (server.process.pid,)), server.log)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])

@@ -15,7 +15,7 @@ from signer.metrics.families import FAMILIES
 from signer.v1 import signing_service_pb2 as pb
 from tests.end_to_end.conftest import Client, euros, sign_request
 from tests.end_to_end.test_kills import killed, leaves
-from tests.end_to_end.test_workers import free_port, wait_for
+from tests.end_to_end.test_workers import wait_for
 
 __all__ = ["killed"]  # the fixture: an installation with a wide window
 
@@ -42,8 +42,8 @@ def metered(killed: Environment, tmp_path: Path) -> Environment:
     """A copy of the installation with metrics and fixed ports."""
     here = killed.copy(tmp_path / "metered")
     text = here.config.read_text(encoding="utf-8") + '\n[metrics]\nlisten = "127.0.0.1:0"\n'
-    text = re.sub("127.0.0.1:0", lambda _: f"127.0.0.1:{free_port()}", text)
     here.config.write_text(text, encoding="utf-8")
+    here.fix_ports()
     return here
 
 

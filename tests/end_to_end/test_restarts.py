@@ -17,7 +17,7 @@ from deploy.dev.serving import Serving
 from signer.errors import EXIT_RESTART
 from tests.end_to_end.conftest import Client, sign_request
 from tests.end_to_end.test_kills import killed
-from tests.end_to_end.test_workers import free_port, pids, wait_for
+from tests.end_to_end.test_workers import pids, wait_for
 from tests.support.faulty import Faulty
 
 __all__ = ["killed"]  # the fixture: an installation with a wide window
@@ -39,8 +39,8 @@ def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Faulty]:
 def hangs(killed: Environment, tmp_path: Path, faulty: Faulty) -> Environment:
     """An installation on the faulty module, where a call is stuck after a second."""
     here = killed.copy(tmp_path / "hangs")
+    here.fix_ports()
     text = here.config.read_text(encoding="utf-8")
-    text = re.sub("127.0.0.1:0", lambda _: f"127.0.0.1:{free_port()}", text)
     text = re.sub('(?m)^module = ".*"', f'module = "{faulty.module}"', text)
     text = re.sub(r"(?m)^\[canary\].*\nkey = .*\n", "", text)  # it would take a fault for itself
     text = text.replace("[hsm]", "[hsm]\nstuck_seconds = 1")

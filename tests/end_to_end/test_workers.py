@@ -19,12 +19,6 @@ from tests.end_to_end.test_kills import Load, check, killed
 __all__ = ["killed"]  # the fixture: an installation with a wide window
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
-
-
 def pids(server: Serving) -> dict[str, int]:
     """Return the process ids of the supervisor's children by their core and role."""
     parent = server.process.pid
@@ -57,9 +51,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
 def workers(killed: Environment, tmp_path: Path) -> Environment:
     """A copy of the installation with fixed ports."""
     here = killed.copy(tmp_path / "workers")
-    text = here.config.read_text(encoding="utf-8")
-    text = re.sub("127.0.0.1:0", lambda _: f"127.0.0.1:{free_port()}", text)
-    here.config.write_text(text, encoding="utf-8")
+    here.fix_ports()
     return here
 
 

@@ -112,8 +112,8 @@ netplex {{
 
     def __init__(self, directory: Path, store: SoftHsm | None = None) -> None:
         store = store or make_softhsm(directory / "store", "crush")
-        number = os.getpid()
-        self._host = f"127.{1 + number // 65025 % 254}.{number // 255 % 255}.{1 + number % 254}"
+        high, low = divmod(os.getpid(), 254)
+        self._host = f"127.{1 + high // 254 % 254}.{high % 254}.{1 + low}"
         address = f"{self._host}:{HSM_PORT}"
         (directory / "netplex").mkdir()
         (directory / "filter.conf").write_text(f'debug = 0\nmodules = [("softhsm","{MODULE}")]\n')
