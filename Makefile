@@ -86,6 +86,13 @@ loadtest: $(INSTALLED) ## Load-test a signer of its own: make loadtest PROFILE=m
 	$(BIN)/python -m loadtest run loadtest/profiles/$(PROFILE).toml \
 	  --serve .dev/loadtest --slo loadtest/slo/release.toml --out build/loadtest
 
+.PHONY: picture
+PICTURE := chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1100,1400
+picture: $(INSTALLED) ## The mix, and a picture of its report for the READMEs (needs chromium)
+	$(BIN)/python -m loadtest run loadtest/profiles/mix.toml \
+	  --serve .dev/loadtest --slo loadtest/slo/release.toml --out build/picture
+	$(PICTURE) --screenshot=loadtest/report.png build/picture/report.html
+
 .PHONY: bench
 bench: $(INSTALLED) ## Cost beside the token, as ratios: make bench, make bench ARGS=--quick
 	$(BIN)/python -m loadtest.bench $(ARGS)

@@ -34,6 +34,9 @@ Certificates = Annotated[
 Pids = Annotated[
     list[int] | None, typer.Option("--pid", help="A server process whose CPU time to watch.")
 ]
+Metrics = Annotated[
+    str, typer.Option(help="The server's [metrics] listen, host:port: its own times and CPU.")
+]
 Serve = Annotated[
     Path | None,
     typer.Option(help="Make a throw-away signer in this directory, emptied first, and load that."),
@@ -71,6 +74,7 @@ def run(
     target: Address = "",
     certificates: Certificates = Path(),
     pid: Pids = None,
+    metrics: Metrics = "",
     serve: Serve = None,
     out: Out = OUT,
     slo_file: Objectives = None,
@@ -83,7 +87,7 @@ def run(
     with _errors():
         wanted = _profile(profile_file, workers).scaled(scale)
         extras = Extras(out, slo_file, compare_file)
-        with _target(target, certificates, pid, serve) as server:
+        with _target(Target(target, certificates, tuple(pid or ()), metrics), serve) as server:
             _load(runner.run, wanted, server, verify, extras)
 
 
@@ -94,6 +98,7 @@ def find_knee(
     target: Address = "",
     certificates: Certificates = Path(),
     pid: Pids = None,
+    metrics: Metrics = "",
     serve: Serve = None,
     out: Out = OUT,
     slo_file: Objectives = None,
@@ -104,7 +109,7 @@ def find_knee(
     """Go up the rate in the profile's steps until the latency bends; report the last good one."""
     with _errors():
         extras = Extras(out, slo_file, compare_file)
-        with _target(target, certificates, pid, serve) as server:
+        with _target(Target(target, certificates, tuple(pid or ()), metrics), serve) as server:
             _load(knee.find, _profile(profile_file, workers), server, verify, extras)
 
 
@@ -141,13 +146,11 @@ def _profile(path: Path, workers: int | None) -> Profile:
 
 
 @contextmanager
-def _target(
-    address: str, certificates: Path, pids: list[int] | None, serve: Path | None
-) -> Iterator[Target]:
-    if (serve is None) == (not address):
+def _target(given: Target, serve: Path | None) -> Iterator[Target]:
+    if (serve is None) == (not given.address):
         raise LoadtestError("give either --target and --certificates, or --serve")
     if serve is None:
-        yield Target(address, certificates, tuple(pids or ()))
+        yield given
     else:
         with peers.signer(serve) as target:
             yield target

@@ -1,12 +1,14 @@
 """The plots of a report."""
 
 from loadtest import histogram
+from loadtest.inside import InsideSecond
 from loadtest.plots import Plot, Series, bars, lines
 from loadtest.report import Report, Second
 from loadtest.scale import text
 
 PERCENTILES = ("p50", "p90", "p99", "max")
 GREY = 5
+MOST_PROCESSES = 4  # more lines than that nobody can tell apart
 
 
 def latency(report: Report) -> str:
@@ -15,7 +17,7 @@ def latency(report: Report) -> str:
         Series(name, [(second.second, second.latency_ms[name]) for second in _sent(report)], colour)
         for colour, name in enumerate(PERCENTILES)
     ]
-    return _over_time(report, series, "ms", log_y=True)
+    return over_time(report, series, "ms", log_y=True)
 
 
 def percentiles(report: Report) -> str:
@@ -43,7 +45,7 @@ def rate(report: Report) -> str:
     offered = [(second.second, float(second.due)) for second in seconds]
     completed = [(second.second, float(second.completed)) for second in seconds]
     series = [Series("offered", offered, GREY, dashed=True), Series("completed", completed, 1)]
-    return _over_time(report, series, "calls/s")
+    return over_time(report, series, "calls/s")
 
 
 def outcomes(report: Report) -> str:
@@ -59,19 +61,30 @@ def outcomes(report: Report) -> str:
 def lag(report: Report) -> str:
     """Draw how late the generator sent."""
     found = [(second.second, second.lag_p99_ms) for second in _sent(report)]
-    return _over_time(report, [Series("lag p99", found, 4)], "ms")
+    return over_time(report, [Series("lag p99", found, 4)], "ms")
 
 
 def cpu(report: Report) -> str:
-    """Draw the CPU time of the server's processes."""
+    """Draw the CPU time of the server, and of each of its processes where it tells."""
     found = [
         (second.second, second.server_cores)
         for second in report.timeline
         if second.server_cores is not None
     ]
     if not found:
-        return "<p>Not watched: no --pid was given.</p>"
-    return _over_time(report, [Series("server", found, 2)], "cores")
+        return "<p>Not watched: neither --pid nor --metrics was given.</p>"
+    return over_time(report, [Series("server", found, 2), *_processes(report)], "cores")
+
+
+def _processes(report: Report) -> list[Series]:
+    seconds = inside_seconds(report)
+    names = sorted({name for second in seconds for name in second.cores})
+    return [
+        Series(
+            name, [(item.second, item.cores[name]) for item in seconds if name in item.cores], place
+        )
+        for place, name in enumerate(names[:MOST_PROCESSES] if len(names) > 1 else ())
+    ]
 
 
 def sweep_latency(report: Report) -> str:
@@ -92,10 +105,17 @@ def sweep_rate(report: Report) -> str:
     return lines(Plot(series, "offered, calls/s", "calls/s"))
 
 
-def _over_time(report: Report, series: list[Series], unit: str, *, log_y: bool = False) -> str:
+def over_time(report: Report, series: list[Series], unit: str, *, log_y: bool = False) -> str:
+    """Draw lines over the seconds of a run; what is not measured is darker."""
     return lines(
         Plot(series, "seconds", unit, log_y=log_y, shaded=_unmeasured(report), x_text=text)
     )
+
+
+def inside_seconds(report: Report) -> list[InsideSecond]:
+    """Return what the server said of the seconds that are drawn; it is read a little longer."""
+    last = max((second.second for second in _sent(report)), default=0)
+    return [item for item in report.inside.seconds if item.second <= last] if report.inside else []
 
 
 def _sent(report: Report) -> list[Second]:

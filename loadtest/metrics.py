@@ -20,6 +20,11 @@ METRICS: Mapping[str, str] = {
     "lag_p99_ms": "how late the generator sent: its own fault",
     "server_cpu_us_per_payload": "CPU time of the server's processes",
     "generator_cpu_us_per_call": "CPU time of the generator, all phases",
+    "queue_mean_ms": "a signature's wait for a session, by the server's own metrics",
+    "queue_p99_ms": "the same, within the metrics' buckets",
+    "token_mean_ms": "a signature's time at the token, by the server's own metrics",
+    "token_p99_ms": "the same, within the metrics' buckets",
+    "commit_mean_ms": "a transaction until it is durable, by the server's own metrics",
 }
 RISING = frozenset({"achieved_share", "calls_per_second", "payloads_per_second"})
 OF_ONE_CALL = frozenset(name for name in METRICS if name.startswith(("p", "max")))
@@ -41,6 +46,11 @@ def of(report: Report) -> dict[str, float | None]:
         "generator_cpu_us_per_call": _share(
             report.generator_cpu_seconds * 1e6, sum(second.due for second in report.timeline)
         ),
+        "queue_mean_ms": _inside(report, "queue", "mean"),
+        "queue_p99_ms": _inside(report, "queue", "p99"),
+        "token_mean_ms": _inside(report, "service", "mean"),
+        "token_p99_ms": _inside(report, "service", "p99"),
+        "commit_mean_ms": _inside(report, "commit", "mean"),
     }
 
 
@@ -94,6 +104,11 @@ def _server_cpu(report: Report) -> float | None:
     measured = [second for second in report.timeline if second.measured]
     payloads = sum(second.payloads for second in measured)
     return cores * len(measured) * 1e6 / payloads if cores is not None and payloads else None
+
+
+def _inside(report: Report, what: str, part: str) -> float | None:
+    spread = report.inside.spread(what) if report.inside else None
+    return spread.ms[part] if spread else None
 
 
 def _share(part: float, whole: float) -> float:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from loadtest import figures, metrics
+from loadtest import figures, inside_cards, metrics
+from loadtest.cells import Cell, table
 from loadtest.compare import Row
 from loadtest.report import CallStats, Report, Step
 from loadtest.slo import Verdict
@@ -22,15 +23,6 @@ class Appendix:
     verdicts: Sequence[Verdict] = ()
     rows: Sequence[Row] = ()
     caveats: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A table's cell: text, right-aligned when it is a number, with a class for its colour."""
-
-    text: str
-    number: bool = False
-    style: str = ""
 
 
 def render(report: Report, appendix: Appendix) -> str:
@@ -98,18 +90,23 @@ def _cards(report: Report, appendix: Appendix) -> Iterable[str]:
         yield _card("Sweep: achieved rate", figures.sweep_rate(report))
         yield _card("Sweep: steps; what follows is the last good one", _steps(report), wide=True)
     yield _card("Latency over time, by the second in which calls were due", figures.latency(report))
+    yield _card("Inside the server: queue, token and disk", inside_cards.times(report))
     yield _card("Latency by percentile", figures.percentiles(report))
+    yield _card("Inside the server: under way", inside_cards.under_way(report))
     yield _card("Rate", figures.rate(report))
-    yield _card("Outcomes of payloads", figures.outcomes(report))
-    yield _card("Generator lag: how late calls were sent", figures.lag(report))
     yield _card("Server CPU", figures.cpu(report))
+    yield _card("Outcomes of payloads", figures.outcomes(report))
+    yield _card("Inside the server: refusals and failures", inside_cards.refusals(report))
+    yield _card("Generator lag: how late calls were sent", figures.lag(report))
+    yield _card("How it was checked", f"<p>{escape(_checking(report))}</p>")
     yield _card("Calls", _calls(report), wide=True)
+    if report.inside:
+        yield _card("Inside the server: by key", inside_cards.by_key(report.inside), wide=True)
     if appendix.verdicts:
         yield _card("Objectives", _objectives(appendix.verdicts))
     if appendix.rows:
         notes = "".join(f'<p class="warn">{escape(caveat)}</p>' for caveat in appendix.caveats)
         yield _card("Compared with the earlier run", notes + _comparison(appendix.rows))
-    yield _card("How it was checked", f"<p>{escape(_checking(report))}</p>")
     profile = escape(json.dumps(report.profile, indent=1))
     yield _card("Profile", f"<details><summary>as run</summary><pre>{profile}</pre></details>")
 
@@ -119,17 +116,6 @@ def _card(title: str, body: str, *, wide: bool = False) -> str:
     return f'<section class="{style}"><h2>{escape(title)}</h2>{body}</section>'
 
 
-def _table(header: Sequence[Cell], rows: Iterable[Sequence[Cell]]) -> str:
-    head = "".join(_cell("th", cell) for cell in header)
-    body = "".join(f"<tr>{''.join(_cell('td', cell) for cell in row)}</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{body}</table>"
-
-
-def _cell(tag: str, cell: Cell) -> str:
-    style = f"{'n' if cell.number else ''} {cell.style}".strip()
-    return f'<{tag} class="{style}">{escape(cell.text)}</{tag}>'
-
-
 def _calls(report: Report) -> str:
     titles = ("calls", "payloads", *(f"{name} ms" for name in PERCENTILES))
     header = [
@@ -137,7 +123,7 @@ def _calls(report: Report) -> str:
         *(Cell(title, number=True) for title in titles),
         Cell("outcomes"),
     ]
-    return _table(header, (_call(call) for call in (*report.calls, report.total)))
+    return table(header, (_call(call) for call in (*report.calls, report.total)))
 
 
 def _call(call: CallStats) -> list[Cell]:
@@ -157,7 +143,7 @@ def _call(call: CallStats) -> list[Cell]:
 def _steps(report: Report) -> str:
     titles = ("calls/s", "achieved", *(f"{name} ms" for name in PERCENTILES), "server cores")
     header = [*(Cell(title, number=True) for title in titles), Cell("")]
-    return _table(header, map(_step, report.steps))
+    return table(header, map(_step, report.steps))
 
 
 def _step(step: Step) -> list[Cell]:
@@ -182,14 +168,14 @@ def _objectives(verdicts: Sequence[Verdict]) -> str:
         ]
         for verdict in verdicts
     )
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _comparison(rows: Sequence[Row]) -> str:
     titles = ("earlier", "now", "ratio", "95 % bounds of noise")
     header = [Cell("metric"), *(Cell(title, number=True) for title in titles), Cell("")]
     styles = {"better": "good", "worse": "bad"}
-    return _table(
+    return table(
         header,
         (
             [

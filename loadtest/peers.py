@@ -34,13 +34,15 @@ def signer(directory: Path) -> Iterator[Target]:
     """
     policy = POLICY.read_text(encoding="utf-8")
     try:
-        server = Serving(environment.create(directory, policy=policy, keys=KEYS))
+        made = environment.create(directory, policy=policy, keys=KEYS)
+        made.serve_metrics()
+        server = Serving(made)
     except subprocess.CalledProcessError as error:
         raise LoadtestError(f"{error}: {error.stderr}") from error
     except (OSError, RuntimeError) as error:
         raise LoadtestError(f"no signer in {directory}: {error}") from error
     with server:
-        yield Target(server.signing, directory, (server.process.pid,))
+        yield Target(server.signing, directory, (server.process.pid,), server.metrics)
 
 
 @contextmanager

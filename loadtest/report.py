@@ -12,12 +12,14 @@ from typing import Any
 import grpc
 import msgspec
 
-from loadtest import histogram
+from loadtest import histogram, inside
 from loadtest.checks import Fault, reused
 from loadtest.errors import LoadtestError
 from loadtest.histogram import Histogram
+from loadtest.inside import Inside
 from loadtest.profile import Call, Phase, Profile
 from loadtest.schedule import measured_spans, phase_numbers
+from loadtest.scrape import Scraper
 from loadtest.tally import CallPart, Part, SecondPart
 
 VERSION = 1
@@ -100,6 +102,7 @@ class Report:
             over all phases; ``examples`` are the first few.
         invalid: why the figures say nothing about the server; empty is good.
         steps, knee: of a sweep: the highest rate before the bend, calls a second.
+        inside: the run as the server saw it; None when its metrics were not read.
     """
 
     schema: int
@@ -123,6 +126,7 @@ class Report:
     invalid: list[str]
     steps: list[Step]
     knee: float | None
+    inside: Inside | None = None
 
     @property
     def passed(self) -> bool:
@@ -136,20 +140,24 @@ def summarise(
     parts: Sequence[Part],
     cores: Mapping[int, float],
     verify: float,
+    scraper: Scraper | None = None,
 ) -> Report:
-    """Merge the workers' parts.
+    """Merge the workers' parts, and set the server's figures beside them.
 
     Args:
         profile: what was run.
         target: the server's address.
         parts: one a worker.
-        cores: CPU seconds of the server in each second of the run.
+        cores: CPU seconds of the server in each second of the run; without any, what
+            the server says itself.
         verify: the share of signatures that was verified.
+        scraper: what read the server's metrics.
     """
     calls = [
         _stats(call, [part.calls[place] for part in parts])
         for place, call in enumerate(profile.calls)
     ]
+    found = _inside(profile, scraper)
     spans = measured_spans(profile.phases)
     lag = histogram.merged(part.lag for part in parts)
     return Report(
@@ -163,7 +171,7 @@ def summarise(
         overrun_seconds=max(max(part.last_end for part in parts) - spans[-1][1], 0.0),
         total=_together(calls),
         calls=calls,
-        timeline=_timeline(profile, parts, cores),
+        timeline=_timeline(profile, parts, cores or (inside.cores(found) if found else {})),
         lag_ms=lag.percentiles_ms(),
         lag_histogram=lag.encode(),
         generator_cpu_seconds=sum(part.cpu_seconds for part in parts),
@@ -174,7 +182,21 @@ def summarise(
         invalid=_invalid(profile, lag),
         steps=[],
         knee=None,
+        inside=found,
     )
+
+
+def _inside(profile: Profile, scraper: Scraper | None) -> Inside | None:
+    if scraper is None:
+        return None
+    numbers = range(int(sum(phase.seconds for phase in profile.phases)))
+    phases = phase_numbers(profile.phases, [number + 0.5 for number in numbers])
+    measured = {
+        number
+        for number, place in zip(numbers, phases, strict=True)
+        if profile.phases[place].measured
+    }
+    return inside.summarise(scraper.readings, measured, scraper.failures)
 
 
 def _stats(call: Call, parts: Sequence[CallPart]) -> CallStats:

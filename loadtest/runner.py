@@ -4,7 +4,7 @@ import multiprocessing
 import time
 import uuid
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection, wait
 from typing import Self
 
@@ -14,6 +14,7 @@ from loadtest.live import View
 from loadtest.plan import Task
 from loadtest.profile import Profile
 from loadtest.report import Report
+from loadtest.scrape import Scraper
 from loadtest.tally import Part
 from loadtest.target import Target
 from loadtest.usage import Cpu
@@ -38,14 +39,18 @@ def run(profile: Profile, target: Target, view: View, verify: float = 1.0) -> Re
         LoadtestError: the run could not start, or a worker failed.
     """
     cpu = Cpu(target.pids) if target.pids else None
-    with Workers(tasks(profile, target, verify)) as workers:
+    with ExitStack() as stack:
+        scraper = stack.enter_context(Scraper(target.metrics)) if target.metrics else None
+        workers = stack.enter_context(Workers(tasks(profile, target, verify)))
         planned = workers.ready()
         view.say(f"{profile.description} {planned} calls from {profile.workers} processes.")
         start = time.monotonic() + START_SECONDS
         watch = Watch(profile, start, cpu, view)
+        if scraper:
+            scraper.start(start)
         with view.running():
             parts = workers.run(start, watch)
-    return report.summarise(profile, target.address, parts, watch.cores, verify)
+    return report.summarise(profile, target.address, parts, watch.cores, verify, scraper)
 
 
 def tasks(profile: Profile, target: Target, verify: float) -> list[Task]:

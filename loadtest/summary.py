@@ -20,6 +20,7 @@ def lines(report: Report, appendix: Appendix) -> Iterator[str]:
     )
     if cpu := found["server_cpu_us_per_payload"]:
         yield f"server CPU {metrics.server_cores(report):.2f} cores, {cpu:,.0f} us a payload"
+    yield from _inside(report)
     yield (
         f"generator lag p99 {report.lag_ms['p99']:.2f} ms, max {report.lag_ms['max']:.2f} ms, "
         f"CPU {found['generator_cpu_us_per_call']:,.0f} us a call"
@@ -28,6 +29,20 @@ def lines(report: Report, appendix: Appendix) -> Iterator[str]:
     if report.steps:
         yield f"knee: {report.knee:,.0f} calls/s" if report.knee else "knee: below the first step"
     yield from _verdicts(report, appendix)
+
+
+def _inside(report: Report) -> Iterator[str]:
+    if report.inside is None:
+        yield "the server's queue and token were not read: its metrics have no address here"
+        return
+    for spread in report.inside.spreads:
+        if not spread.key:
+            times = "  ".join(f"{name} {value:.2f}" for name, value in spread.ms.items())
+            yield f"server {spread.what:17} {times} ms   {spread.count:,}"
+    refused = ", ".join(f"{name} {number:,}" for name, number in report.inside.refused.items())
+    yield f"server refused: {refused or 'nothing'}"
+    if report.inside.failures:
+        yield f"note  {len(report.inside.failures)} readings of its metrics failed"
 
 
 def _call(call: CallStats) -> str:

@@ -21,12 +21,14 @@ class Target:
     """A signing port, and a directory with ca.crt and each client's NAME.crt and NAME.key.
 
     ``pids`` are the server's processes on this host, for its CPU time; their
-    children are counted as well.
+    children are counted as well. ``metrics`` is the address of its ``[metrics]``, empty
+    where there is none.
     """
 
     address: str
     certificates: Path
     pids: tuple[int, ...] = ()
+    metrics: str = ""
 
     def connect(self, client: str, seconds: float = CONNECT_SECONDS) -> grpc.Channel:
         """Open a connection of its own as ``client`` and wait until TLS stands.

@@ -67,6 +67,11 @@ class Environment:
         _write_softhsm_configuration(copied.directory)
         return copied
 
+    def serve_metrics(self) -> None:
+        """Have the server show its metrics, at a port that it chooses."""
+        with self.config.open("a", encoding="utf-8") as file:
+            file.write('\n[metrics]\nlisten = "127.0.0.1:0"\n')
+
     def fix_ports(self) -> None:
         """Have the server listen on ports of its own where it was to choose them."""
         text = self.config.read_text(encoding="utf-8")

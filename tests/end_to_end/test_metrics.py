@@ -41,8 +41,7 @@ def total(found: dict[str, list[tuple[dict[str, str], float]]], name: str, **lab
 def metered(killed: Environment, tmp_path: Path) -> Environment:
     """A copy of the installation with metrics and fixed ports."""
     here = killed.copy(tmp_path / "metered")
-    text = here.config.read_text(encoding="utf-8") + '\n[metrics]\nlisten = "127.0.0.1:0"\n'
-    here.config.write_text(text, encoding="utf-8")
+    here.serve_metrics()
     here.fix_ports()
     return here
 
