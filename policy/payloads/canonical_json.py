@@ -6,7 +6,9 @@ Every JSON library here keeps the last of two equal members; this one refuses.
 
 import json
 from operator import itemgetter
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
+
+import msgspec
 
 from policy.reasons import Code, PayloadError
 
@@ -27,6 +29,26 @@ def decode(payload: bytes) -> dict[str, Any]:
     """
     if payload.count(b"[") + payload.count(b"{") > MAX_BRACKETS:
         raise _malformed(f"nests too deep: more than {MAX_BRACKETS} brackets")
+    document = _usual(payload)
+    return _any(payload) if document is None else document
+
+
+def _usual(payload: bytes) -> dict[str, Any] | None:
+    """Read what ``_any`` would accept, in a fifth of the time; None says nothing about it.
+
+    A doubled member is lost in reading, so that what is written has another length. The
+    order is that of code points, which is the right one for ASCII alone.
+    """
+    if not payload.isascii():
+        return None
+    try:
+        document: dict[str, Any] = _USUAL.decode(payload)
+    except msgspec.DecodeError:  # which rule it breaks, _any says
+        return None
+    return document if msgspec.json.encode(document, order="sorted") == payload else None
+
+
+def _any(payload: bytes) -> dict[str, Any]:
     try:
         document = _DECODER.decode(payload.decode())
         canonical = _ENCODER.encode(document).encode()
@@ -68,6 +90,17 @@ def _malformed(detail: str) -> PayloadError:
     return PayloadError(Code.PAYLOAD_MALFORMED, "$", detail)
 
 
+def _nested(depth: int) -> Any:
+    """Return the type of a value in which lists and objects nest so deep."""
+    whole = Annotated[int, msgspec.Meta(ge=-MAX_INTEGER, le=MAX_INTEGER)]
+    flat: Any = bool | whole | str | None
+    if not depth:
+        return flat
+    inner = _nested(depth - 1)
+    return flat | list[inner] | dict[str, inner]  # type: ignore[valid-type]
+
+
+_USUAL = msgspec.json.Decoder(dict[str, _nested(5)])  # type: ignore[misc]
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_unique, parse_int=_integer, parse_float=_refuse, parse_constant=_refuse
 )

@@ -51,8 +51,9 @@ def _check(message: Message) -> None:
         raise _malformed("message.header", "counts more read-only accounts than there are")
     if len(set(message.accounts)) != len(message.accounts):
         raise _malformed("message.accounts", "an account stands there twice")
-    used = {index for item in message.instructions for index in (item.program, *item.accounts)}
-    if used | {0} != set(range(len(message.accounts))):
+    used = {0, *(item.program for item in message.instructions)}
+    used.update(*(item.accounts for item in message.instructions))
+    if used != set(range(len(message.accounts))):
         raise _malformed("message.accounts", "are not those that the instructions use")
 
 

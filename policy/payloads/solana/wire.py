@@ -3,6 +3,7 @@
 Invariant: ``encode(decode(payload)) == payload`` for whatever ``decode`` accepts.
 """
 
+import struct
 from typing import NamedTuple
 
 from policy.payloads.solana import address
@@ -10,6 +11,8 @@ from policy.reasons import Code, PayloadError
 
 MAX_BYTES = 1232 - 65  # what a packet leaves beside one signature
 VERSION_0 = 0x80  # a legacy message begins with its number of signatures, which is below
+_MORE = 0x80  # the bit of a compact-u16's byte that says that more follows
+_ACCOUNT = f"{address.LENGTH}s"
 
 
 class Instruction(NamedTuple):
@@ -54,11 +57,15 @@ class _Reader:
 
     def count(self, where: str) -> int:
         """Return a compact-u16: seven bits a byte, at most three bytes, the fewest there are."""
+        at = self._at
+        if at < len(self._data) and (byte := self._data[at]) < _MORE:  # as nearly all are
+            self._at = at + 1
+            return byte
         number = 0
         for index in range(3):
             byte = self.byte(where)
             number |= (byte & 0x7F) << 7 * index
-            if byte < 0x80:  # noqa: PLR2004 - the bit that says that more follows
+            if byte < _MORE:
                 if index and not byte:
                     raise PayloadError(
                         Code.PAYLOAD_NOT_CANONICAL, where, "a length is not in its shortest form"
@@ -105,7 +112,7 @@ def decode(payload: bytes) -> Message:
 def _accounts(reader: _Reader) -> tuple[bytes, ...]:
     size = address.LENGTH * reader.count("message.accounts")
     block = reader.take(size, "message.accounts")
-    return tuple(block[at : at + address.LENGTH] for at in range(0, size, address.LENGTH))
+    return struct.unpack(_ACCOUNT * (size // address.LENGTH), block)
 
 
 def _instruction(reader: _Reader, where: str) -> Instruction:
@@ -136,9 +143,9 @@ def _counted(data: bytes) -> bytes:
 
 
 def _count(number: int) -> bytes:
-    if number < 0x80:  # noqa: PLR2004 - the bit that says that more follows
+    if number < _MORE:
         return bytes((number,))
-    return bytes((number & 0x7F | 0x80,)) + _count(number >> 7)
+    return bytes((number & 0x7F | _MORE,)) + _count(number >> 7)
 
 
 def _malformed(where: str, detail: str) -> PayloadError:
