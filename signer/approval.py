@@ -21,7 +21,8 @@ class Approval:
 
     ``subject`` names what was approved: the caller and request id of a
     request, or the tree size of a checkpoint. ``decision`` is the index of the
-    audit record that approved it, so that an outcome finds its own attempt.
+    audit record that approved it, so that an outcome finds its own attempt, and
+    ``reservation`` of the one that booked its charges.
     """
 
     subject: tuple[str, str]
@@ -31,6 +32,7 @@ class Approval:
     message: bytes
     digest: Digest = Digest.NATIVE
     decision: int = 0
+    reservation: int = 0
     further: tuple[bytes, ...] = ()
 
     @property

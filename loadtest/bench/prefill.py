@@ -32,11 +32,17 @@ def fill(path: Path, records: int, now_ms: int) -> None:
             database.executemany("INSERT INTO leaves VALUES (?, ?)", _leaves(tree, start, end))
             database.execute("COMMIT")
         database.execute("BEGIN")
+        name, index = database.execute(
+            "SELECT name, sql FROM sqlite_master WHERE tbl_name = 'requests' AND type = 'index'"
+        ).fetchone()
+        database.execute(f"DROP INDEX {name}")  # it is made at once, and not row by row
         database.executemany(
-            "INSERT INTO requests VALUES (?, ?, 'orders', 1, 'intent', ?, 'signed', ?, ?, ?, 1,"
-            " ?, 0, ?)",
+            "INSERT INTO requests VALUES (?, ?, ?, 'orders', 1, 'intent', ?, 'reserved', ?, ?, ?,"
+            " 1, ?, 0)",
             _requests(size, records, now_ms),
         )
+        database.execute(index)
+        database.executemany("INSERT INTO signatures VALUES (?, 1, ?)", _signatures(size, records))
         database.execute(
             "UPDATE state SET tree_size = ?, tree_peaks = ?", (tree.size, b"".join(tree.peaks))
         )
@@ -85,8 +91,15 @@ def _pattern(event: str) -> tuple[bytes, bytes, bytes]:
 
 
 def _requests(size: int, records: int, now_ms: int) -> Iterator[tuple[object, ...]]:
-    digest, signature = sha256().digest(), b"\1" * 64
-    serials = range(size >> 1, (size + records) >> 1)
-    for identity, serial in sorted((request_id(serial), serial) for serial in serials):
-        decided = now_ms - 86_400_000 + serial % 86_000_000
-        yield CALLER, identity, digest, decided, decided, 2 * serial, b"[]", signature
+    digest = sha256().digest()
+    for serial in _serials(size, records):
+        decided, index = now_ms - 86_400_000 + serial % 86_000_000, 2 * serial
+        yield index, CALLER, request_id(serial), digest, decided, decided, index, b"[]"
+
+
+def _signatures(size: int, records: int) -> Iterator[tuple[int, bytes]]:
+    return ((2 * serial, b"\1" * 64) for serial in _serials(size, records))
+
+
+def _serials(size: int, records: int) -> range:
+    return range(size >> 1, (size + records) >> 1)

@@ -17,7 +17,7 @@ def decide(tx: Transaction, request: SignRequest) -> Verdict:
     if request.validate_only:
         return _validate(tx, request)
     earlier = tx.find(request.caller.san, request.request_id)
-    return _reserve(tx, request) if earlier is None else _again(tx, request, earlier)
+    return _reserve(tx, request, None) if earlier is None else _again(tx, request, earlier)
 
 
 def _again(tx: Transaction, request: SignRequest, earlier: Request) -> Verdict:
@@ -26,7 +26,7 @@ def _again(tx: Transaction, request: SignRequest, earlier: Request) -> Verdict:
     if earlier.signature is not None:
         return _replay(tx, request, earlier, earlier.signature)
     if earlier.standing is not Standing.RESERVED:  # refused, or given back: nothing is reserved
-        return _reserve(tx, request)
+        return _reserve(tx, request, earlier)
     if tx.now_ms < earlier.lease_ms:
         return _conflict(tx, request, ServiceCode.REQUEST_IN_PROGRESS)
     return _resume(tx, request, earlier)
@@ -55,18 +55,18 @@ def _validate(tx: Transaction, request: SignRequest) -> Verdict:
     return Validated(members["key_version"], index, _policy_version(tx), explanation)
 
 
-def _reserve(tx: Transaction, request: SignRequest) -> Verdict:
+def _reserve(tx: Transaction, request: SignRequest, earlier: Request | None) -> Verdict:
     judged = judge(tx, request, tx.windows)
     if judged.permit is None:
         refused = _refuse(tx, request, judged, resumed=False)
-        tx.put(_row(tx, request, Standing.REFUSED, refused.leaf_index))
+        tx.put(_row(tx, request, Standing.REFUSED, refused.leaf_index), earlier)
         return refused
     charges = tx.windows.complete(judged.decision.charges)
     for charge in charges:
         tx.windows.charge(charge)
-    approval = _approve(tx, request, judged, judged.permit, resumed=False)
+    approval = _approve(tx, request, judged, judged.permit)
     row = _row(tx, request, Standing.RESERVED, approval.decision)
-    tx.put(row._replace(version=approval.version, charges=charges))
+    tx.put(row._replace(version=approval.version, charges=charges), earlier)
     return Granted(approval, approval.decision, row.policy_version)
 
 
@@ -75,7 +75,7 @@ def _resume(tx: Transaction, request: SignRequest, earlier: Request) -> Verdict:
     judged = judge(tx, request, engine.Unused(), resumed=True)
     if judged.permit is None:
         return _refuse(tx, request, judged, resumed=True)
-    approval = _approve(tx, request, judged, judged.permit, resumed=True)
+    approval = _approve(tx, request, judged, judged.permit, earlier)
     row = earlier._replace(
         version=approval.version,
         lease_ms=tx.lease_ms,
@@ -83,7 +83,7 @@ def _resume(tx: Transaction, request: SignRequest, earlier: Request) -> Verdict:
         policy_version=_policy_version(tx),
         resumed=True,
     )
-    tx.put(row)
+    tx.put(row, earlier)
     return Granted(approval, approval.decision, row.policy_version)
 
 
@@ -99,12 +99,13 @@ def _approve(
     request: SignRequest,
     judged: Judgement,
     permit: Permit,
-    *,
-    resumed: bool,
+    earlier: Request | None = None,
 ) -> Approval:
+    """Record the grant; ``earlier`` is the reservation that a resumed attempt goes on with."""
     if judged.hold is not None:
         holding.use(tx, judged.hold)
     members = entries.judged(tx, request, judged.decision) | entries.held(judged.hold)
+    resumed = earlier is not None
     index = tx.append(event="sign.decision", outcome="granted", resumed=resumed, **members)
     approval = Approval(
         subject=(request.caller.san, request.request_id),
@@ -114,6 +115,7 @@ def _approve(
         message=permit.decoded.message,
         digest=permit.decoded.digest,
         decision=index,
+        reservation=index if earlier is None else earlier.reservation,
         further=permit.decoded.further,
     )
     tx.approvals.append(approval)
@@ -122,6 +124,7 @@ def _approve(
 
 def _row(tx: Transaction, request: SignRequest, standing: Standing, index: int) -> Request:
     return Request(
+        reservation=index,
         caller=request.caller.san,
         request_id=request.request_id,
         key=request.key,

@@ -29,19 +29,20 @@ class Standing(StrEnum):
     """Where a request id stands. The values are stored, so they never change."""
 
     REFUSED = "refused"  # bound to its payload; nothing is reserved
-    RESERVED = "reserved"  # charged; an approval is or was out, without a known end
+    RESERVED = "reserved"  # charged; an approval is or was out
     RETURNED = "returned"  # the HSM refused for certain; the charges were given back
-    SIGNED = "signed"
 
 
 class Request(NamedTuple):
     """What a request id is bound to, and how far it came.
 
-    ``version`` is the key version that was granted, 0 if none was. ``decided_ms``
-    is when the charges were booked; ``decision`` is the index of the newest
-    attempt's leaf. ``resumed``: there was more than one attempt on one reservation.
+    ``reservation`` is the index of the leaf with which the id was bound, and the
+    charges booked, at ``decided_ms``; ``decision`` is that of the newest attempt.
+    ``version`` is the key version that was granted, 0 if none was. ``resumed``: there
+    was more than one attempt on one reservation. ``signature``: one of them ended so.
     """
 
+    reservation: int
     caller: str
     request_id: str
     key: str
@@ -61,10 +62,9 @@ class Request(NamedTuple):
 class SignedRow(NamedTuple):
     """The end of an attempt: its signature, by which version of the key."""
 
-    signature: bytes
+    reservation: int
     version: int
-    caller: str
-    request_id: str
+    signature: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,47 @@ CREATE INDEX holds_by_request ON holds (caller, request_id);
 CREATE INDEX holds_by_end ON holds (expires_ms)
 """
 
-STEPS: tuple[str, ...] = (_INITIAL, _PROPOSALS, _STOPS_AND_HOLDS)
+# Rows are appended in the order of their reservations and never grow: ids come in no
+# order, and a row that is written among others has their page written with it.
+_REQUESTS_IN_ORDER = """
+ALTER TABLE requests RENAME TO earlier_requests;
+DROP INDEX requests_by_age;
+
+CREATE TABLE requests (
+  reservation    INTEGER PRIMARY KEY CHECK (reservation >= 0),
+  caller         TEXT NOT NULL,
+  request_id     TEXT NOT NULL,
+  key            TEXT NOT NULL,
+  version        INTEGER NOT NULL,
+  format         TEXT NOT NULL,
+  payload_sha256 BLOB NOT NULL,
+  standing       TEXT NOT NULL CHECK (standing IN ('refused', 'reserved', 'returned')),
+  decided_ms     INTEGER NOT NULL,
+  lease_ms       INTEGER NOT NULL,
+  decision       INTEGER NOT NULL,
+  policy_version INTEGER NOT NULL,
+  charges        BLOB NOT NULL,
+  resumed        INTEGER NOT NULL
+) STRICT;
+INSERT INTO requests
+  SELECT decision, caller, request_id, key, version, format, payload_sha256,
+         iif(standing = 'signed', 'reserved', standing), decided_ms, lease_ms, decision,
+         policy_version, charges, resumed
+  FROM earlier_requests ORDER BY decision;
+CREATE UNIQUE INDEX requests_by_id ON requests (request_id, caller);
+
+CREATE TABLE signatures (
+  reservation INTEGER PRIMARY KEY,
+  version     INTEGER NOT NULL,
+  signature   BLOB NOT NULL
+) STRICT;
+INSERT INTO signatures
+  SELECT decision, version, signature FROM earlier_requests
+  WHERE standing = 'signed' ORDER BY decision;
+DROP TABLE earlier_requests
+"""
+
+STEPS: tuple[str, ...] = (_INITIAL, _PROPOSALS, _STOPS_AND_HOLDS, _REQUESTS_IN_ORDER)
 
 
 def migrate(connection: sqlite3.Connection, steps: Sequence[str] = STEPS) -> None:

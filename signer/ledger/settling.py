@@ -16,7 +16,7 @@ def settle(tx: Transaction, outcomes: Sequence[Outcome]) -> None:
     for outcome in outcomes:
         tx.append(event="sign.outcome", outcome=_name(outcome), **entries.settled(outcome))
     tx.store.sign(
-        SignedRow(outcome.signature, outcome.approval.version, *outcome.approval.subject)
+        SignedRow(outcome.approval.reservation, outcome.approval.version, outcome.signature)
         for outcome in outcomes
         if outcome.signature is not None
     )
@@ -31,14 +31,15 @@ def _give_back(tx: Transaction, outcome: Outcome) -> None:
         return
     for charge in row.charges:
         tx.windows.refund(charge, row.decided_ms)
-    tx.put(row._replace(standing=Standing.RETURNED, charges=()))
+    tx.put(row._replace(standing=Standing.RETURNED, charges=()), row)
     holding.give_back(tx, row.caller, row.request_id)
 
 
 def _only_attempt(row: Request, outcome: Outcome) -> bool:
     """Whether nothing but this attempt may have made a signature on the reservation."""
     newest = row.decision == outcome.approval.decision
-    return newest and not row.resumed and row.standing is Standing.RESERVED
+    reserved = row.standing is Standing.RESERVED and row.signature is None
+    return newest and not row.resumed and reserved
 
 
 def _name(outcome: Outcome) -> str:

@@ -39,12 +39,22 @@ STATE = (
 )
 _LEAVES = "SELECT idx, body FROM leaves WHERE idx >= ? ORDER BY idx LIMIT ?"
 _REQUEST = """
-  SELECT caller, request_id, key, version, format, payload_sha256, standing, decided_ms,
-         lease_ms, decision, policy_version, charges, resumed, signature
-  FROM requests WHERE caller = ? AND request_id = ?"""
-_REPLACE_REQUEST = "REPLACE INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-
-_CHARGES = 11  # their place in a row of requests
+  SELECT requests.reservation, caller, request_id, key,
+         coalesce(signatures.version, requests.version), format, payload_sha256, standing,
+         decided_ms, lease_ms, decision, policy_version, charges, resumed, signature
+  FROM requests LEFT JOIN signatures
+    ON signatures.reservation = requests.reservation AND standing = 'reserved'
+  WHERE request_id = ? AND caller = ?"""
+_INSERT_REQUEST = "INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_OLDEST = "SELECT decided_ms FROM requests ORDER BY reservation LIMIT 1"
+# Rows are in the order of their age, but for those that older releases wrote.
+_PRUNE = """
+  DELETE FROM requests WHERE reservation IN (
+    SELECT reservation FROM (
+      SELECT reservation, decided_ms FROM requests ORDER BY reservation LIMIT ?
+    ) WHERE decided_ms < ?)"""
+_PRUNE_SIGNATURES = """
+  DELETE FROM signatures WHERE reservation < (SELECT min(reservation) FROM requests)"""
 
 _encode = msgspec.json.Encoder().encode
 # A JSON number has no bound, but its readers do: the amount travels as text.
@@ -147,7 +157,8 @@ class SqliteStore:
         """Write a transaction's changes; the state must still be ``before``."""
         many = self._connection.executemany
         many("INSERT INTO leaves (idx, body) VALUES (?, ?)", changes.leaves)
-        many(_REPLACE_REQUEST, map(_request_row, changes.requests))
+        many("DELETE FROM requests WHERE reservation = ?", [(at,) for at in changes.replaced])
+        many(_INSERT_REQUEST, map(_request_row, changes.requests))
         many(
             "DELETE FROM buckets WHERE key = ? AND asset = ? AND span_ms = ? AND first_ms = ?",
             [(*counter, bucket.first_ms) for counter, bucket in changes.expired],
@@ -174,24 +185,19 @@ class SqliteStore:
 
     def request(self, caller: str, request_id: str) -> Request | None:
         """Find what a request id is bound to."""
-        row = self._rows(_REQUEST, (caller, request_id)).fetchone()
+        row = self._rows(_REQUEST, (request_id, caller)).fetchone()
         return None if row is None else _request(row)
 
     def sign(self, signed: Iterable[SignedRow]) -> None:
-        """Keep signatures; where an attempt ended before, its end stays."""
-        self._connection.executemany(
-            "UPDATE requests SET standing = 'signed', signature = ?, version = ?"
-            " WHERE caller = ? AND request_id = ? AND standing = 'reserved'",
-            signed,
-        )
+        """Keep signatures; where a reservation has one already, that stays."""
+        self._connection.executemany("INSERT OR IGNORE INTO signatures VALUES (?, ?, ?)", signed)
 
     def prune(self, decided_before_ms: int, limit: int) -> None:
         """Forget the oldest request ids, at most ``limit``."""
-        self._rows(
-            "DELETE FROM requests WHERE (caller, request_id) IN (SELECT caller, request_id"
-            " FROM requests WHERE decided_ms < ? ORDER BY decided_ms LIMIT ?)",
-            (decided_before_ms, limit),
-        )
+        oldest = self._all(_OLDEST, ())
+        if oldest and oldest[0][0] < decided_before_ms:
+            self._rows(_PRUNE, (limit, decided_before_ms))
+            self._rows(_PRUNE_SIGNATURES)
 
     def buckets(self, counter: Counter) -> list[Bucket]:
         """Read a counter's buckets."""
@@ -267,17 +273,17 @@ class SqliteReader:
 
 
 def _request_row(row: Request) -> tuple[Any, ...]:
-    charges = [(*charge.counter, str(charge.amount), charge.requests) for charge in row.charges]
-    return row._replace(charges=_encode(charges))  # type: ignore[arg-type] # a row for SQL
+    *bound, standing, decided_ms, lease_ms, decision, policy_version, charges, resumed, _ = row
+    booked = [(*counter, str(amount), requests) for counter, amount, requests in charges]
+    times = decided_ms, lease_ms, decision, policy_version
+    return *bound, standing.value, *times, _encode(booked), resumed
 
 
 def _request(row: tuple[Any, ...]) -> Request:
-    request = Request(*row)
-    return request._replace(
-        standing=Standing(request.standing),
-        charges=tuple(
-            Charge(Counter(key, asset, span), int(amount), requests)
-            for key, asset, span, amount, requests in _decode(row[_CHARGES])
-        ),
-        resumed=bool(request.resumed),
+    *bound, standing, decided_ms, lease_ms, decision, policy_version, charges, resumed, end = row
+    booked = tuple(
+        Charge(Counter(key, asset, span), int(amount), requests)
+        for key, asset, span, amount, requests in _decode(charges)
     )
+    times = decided_ms, lease_ms, decision, policy_version
+    return Request._make((*bound, Standing(standing), *times, booked, bool(resumed), end))

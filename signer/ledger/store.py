@@ -26,9 +26,14 @@ class StoreError(Exception):
 
 
 class Changes(NamedTuple):
-    """The rows that a transaction wrote, apart from those of control."""
+    """The rows that a transaction wrote, apart from those of control.
+
+    ``replaced`` are the reservations of stored requests whose ids are among
+    ``requests``; no other id may be there already.
+    """
 
     leaves: Sequence[tuple[int, bytes]]
+    replaced: Sequence[int]
     requests: Iterable[Request]
     buckets: Iterable[tuple[Counter, Bucket]]
     expired: Iterable[tuple[Counter, Bucket]]
@@ -62,7 +67,7 @@ class Store(Protocol):
         """Find what a request id is bound to."""
 
     def sign(self, signed: Iterable[SignedRow]) -> None:
-        """Keep signatures; where an attempt ended before, its end stays."""
+        """Keep signatures; where a reservation has one already, that stays."""
 
     def prune(self, decided_before_ms: int, limit: int) -> None:
         """Forget the oldest request ids, at most ``limit``."""

@@ -33,6 +33,7 @@ class Transaction:
         self._tree = tree(self.before)
         self._leaves: list[tuple[int, bytes]] = []
         self._requests: dict[tuple[str, str], Request] = {}
+        self._replaced: list[int] = []
         self.approvals: list[Approval] = []
         memory.catch_up(self.before, self.now_ms)
         self.windows = memory.windows
@@ -68,9 +69,11 @@ class Transaction:
         """Find what a request id is bound to, seen from within this transaction."""
         return self._requests.get((caller, request_id)) or self.store.request(caller, request_id)
 
-    def put(self, request: Request) -> None:
-        """Bind a request id, or bring it forward."""
+    def put(self, request: Request, earlier: Request | None) -> None:
+        """Bind a request id, or bring forward what ``find`` says that it is bound to."""
         self._requests[request.caller, request.request_id] = request
+        if earlier is not None:
+            self._replaced.append(earlier.reservation)
 
     @property
     def bound(self) -> int:
@@ -87,7 +90,11 @@ class Transaction:
         )
         windows = self.windows
         changes = Changes(
-            self._leaves, self._requests.values(), windows.changed.values(), windows.expired
+            self._leaves,
+            self._replaced,
+            self._requests.values(),
+            windows.changed.values(),
+            windows.expired,
         )
         self.store.write(self.before, after, changes)
         return after

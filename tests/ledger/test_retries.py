@@ -1,5 +1,8 @@
 """Request ids: what happens when the same request, or another, comes again."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from signer.ledger import Ledger
@@ -159,6 +162,21 @@ def test_what_was_signed_is_not_given_back(ledger: Ledger, *, together: bool) ->
     assert spent(ledger) == 100
 
 
+def test_what_was_given_back_is_not_signed(ledger: Ledger) -> None:
+    """A signature that is reported after a certain refusal does not come back uncharged."""
+    approval = granted(ledger, pay(100)).approval
+    ledger.settle([Outcome(approval, None, refused=True)])
+    ledger.flush()
+    ledger.settle([Outcome(approval, b"s" * 64)])
+    ledger.flush()
+    again = granted(ledger, pay(100))
+    ledger.settle([signed(again, b"again" * 12)])
+    replay = one(ledger, pay(100))
+    assert isinstance(replay, Signed)
+    assert replay.signature == b"again" * 12
+    assert spent(ledger) == 100
+
+
 def test_an_unknown_end_is_spent(ledger: Ledger) -> None:
     """After a time-out the charge stays: the token may have signed."""
     ledger.settle([Outcome(granted(ledger, pay(100)).approval, None, detail="timed out")])
@@ -219,6 +237,21 @@ def test_closing_keeps_queued_outcomes(bench: Bench, ledger: Ledger) -> None:
     ledger.settle([signed(granted(ledger, pay()))])
     bench.close()
     assert isinstance(one(bench.open(), pay()), Signed)
+
+
+def test_signatures_are_forgotten_with_their_ids(bench: Bench, ledger: Ledger) -> None:
+    """What no request id leads to is not kept."""
+    for number in range(3):
+        ledger.settle([signed(granted(ledger, pay(1, id=f"old-{number}")))])
+    bench.clock.now += RETENTION + 1
+    for number in range(3):
+        ledger.settle([signed(granted(ledger, pay(1, id=f"new-{number}")))])
+    ledger.flush()
+    with closing(sqlite3.connect(bench.path)) as connection:
+        ids = connection.execute(
+            "SELECT request_id FROM signatures LEFT JOIN requests USING (reservation)"
+        ).fetchall()
+    assert ids == [("new-0",), ("new-1",), ("new-2",)]
 
 
 def test_ids_are_forgotten_after_their_time(bench: Bench, ledger: Ledger) -> None:

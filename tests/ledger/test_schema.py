@@ -9,7 +9,8 @@ import pytest
 
 from signer.errors import ConfigError
 from signer.ledger.schema import STEPS, migrate
-from tests.support.ledgers import Bench, granted, pay, spent
+from signer.model import Signed
+from tests.support.ledgers import ALICE, START_MS, Bench, code, granted, one, pay, spent
 
 NEXT = "ALTER TABLE stops ADD COLUMN ended TEXT; CREATE INDEX stops_by_age ON stops (since_ms);"
 
@@ -50,6 +51,29 @@ def test_a_freeze_of_an_older_file_stays_in_force(tmp_path: Path) -> None:
         migrate(connection)
         rows = connection.execute("SELECT * FROM stops").fetchall()
     assert rows == [("freeze", "key", "pay", None, 7, "somebody", "")]
+
+
+def test_requests_of_an_older_file_are_remembered(bench: Bench) -> None:
+    """An id from before requests were kept in order is bound as it was, whatever became of it."""
+    signed, refused, open_ = pay(1, id="signed"), pay(2, id="refused"), pay(3, id="open")
+    charges = b'[["pay","USD",3600000,"3",1]]'
+    with closing(sqlite3.connect(bench.path, isolation_level=None)) as connection:
+        migrate(connection, STEPS[:3])
+        connection.executemany(
+            f"INSERT INTO requests VALUES ('{ALICE.san}', ?, 'pay', 1, 'intent', ?, ?, {START_MS},"
+            f" {START_MS} + 10000, ?, 1, ?, ?, ?)",
+            [
+                ("signed", signed.payload_sha256, "signed", 109, b"[]", 1, b"s" * 64),
+                ("refused", refused.payload_sha256, "refused", 103, b"[]", 0, None),
+                ("open", open_.payload_sha256, "reserved", 105, charges, 0, None),
+            ],
+        )
+    ledger = bench.open()
+    again = one(ledger, signed)
+    assert again == Signed("keys/pay/versions/1", b"s" * 64, 109, 1, replayed=True)
+    assert code(one(ledger, pay(4, id="refused"))) == "REQUEST_ID_REUSED"
+    assert code(one(ledger, open_)) == "REQUEST_IN_PROGRESS"
+    granted(ledger, refused)
 
 
 def test_a_step_that_fails_changes_nothing(bench: Bench) -> None:
