@@ -1,24 +1,18 @@
 """Intents in JWS and COSE: stock libraries verify them, the ways round are refused."""
 
-import hashlib
 import hmac
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import cbor2
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import (
-    decode_dss_signature,
-    encode_dss_signature,
-)
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jws as jose
-from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from pycose.headers import KID
 from pycose.keys.ec2 import EC2Key
 from pycose.keys.okp import OKPKey as CoseOkpKey
@@ -43,44 +37,9 @@ from tests.policy.payloads.examples import (
     oracle,
     refusal,
 )
+from tests.policy.payloads.stock_keys import ED25519, K256, P256, RSA, SECRET, SIGN, jose_key
 
 JWS, COSE = intent_jws.TAG, intent_cose.TAG
-SECRET = bytes(range(32))
-P256 = ec.generate_private_key(ec.SECP256R1())
-K256 = ec.generate_private_key(ec.SECP256K1())
-ED25519 = ed25519.Ed25519PrivateKey.generate()
-RSA = rsa.generate_private_key(65537, 2048)
-_PSS = padding.PSS(padding.MGF1(hashes.SHA256()), salt_length=32)
-
-
-def _fixed(der: bytes) -> bytes:
-    r, s = decode_dss_signature(der)
-    return r.to_bytes(32) + s.to_bytes(32)
-
-
-# Signatures in the form in which the HSM's pool gives them.
-SIGN: dict[Algorithm, Callable[[bytes], bytes]] = {
-    Algorithm.ECDSA_P256: lambda data: _fixed(P256.sign(data, ec.ECDSA(hashes.SHA256()))),
-    Algorithm.ECDSA_SECP256K1: lambda data: _fixed(K256.sign(data, ec.ECDSA(hashes.SHA256()))),
-    Algorithm.ED25519: ED25519.sign,
-    Algorithm.RSA_PKCS1_SHA256: lambda data: RSA.sign(data, padding.PKCS1v15(), hashes.SHA256()),
-    Algorithm.RSA_PSS_SHA256: lambda data: RSA.sign(data, _PSS, hashes.SHA256()),
-    Algorithm.HMAC_SHA256: lambda data: hmac.digest(SECRET, data, hashlib.sha256),
-    Algorithm.HMAC_SHA384: lambda data: hmac.digest(SECRET, data, hashlib.sha384),
-    Algorithm.HMAC_SHA512: lambda data: hmac.digest(SECRET, data, hashlib.sha512),
-}
-
-
-def _jose_key(algorithm: Algorithm) -> Any:
-    if algorithm.is_mac:
-        return OctKey.import_key(SECRET)
-    keys: dict[Algorithm, tuple[Any, Any]] = {
-        Algorithm.ECDSA_P256: (ECKey, P256),
-        Algorithm.ECDSA_SECP256K1: (ECKey, K256),
-        Algorithm.ED25519: (OKPKey, ED25519),
-    }
-    kind, key = keys.get(algorithm, (RSAKey, RSA))
-    return kind(key.public_key(), key.public_key())
 
 
 def _cose_key(algorithm: Algorithm) -> Any:
@@ -102,7 +61,7 @@ def test_a_stock_library_verifies_the_jws(name: str) -> None:
     algorithm, payload = intent_jws.ALGORITHMS[name], jws(name)
     message = decode(JWS, payload).message
     token = intent_jws.assemble(payload, SIGN[algorithm](message))
-    found = jose.deserialize_compact(token, _jose_key(algorithm), algorithms=[name])
+    found = jose.deserialize_compact(token, jose_key(algorithm), algorithms=[name])
     assert found.payload == intent()
     assert found.headers()["kid"] == KEY_VERSION
 
@@ -190,7 +149,7 @@ def test_the_jws_oracle_agrees(body: bytes, kid: str, name: str) -> None:
     """Joserfc reads from the signed envelope what the decoder read before it was signed."""
     algorithm, payload = intent_jws.ALGORITHMS[name], jws(name, body, kid=kid)
     token = intent_jws.assemble(payload, SIGN[algorithm](decode(JWS, payload).message))
-    found = jose.deserialize_compact(token, _jose_key(algorithm), algorithms=[name])
+    found = jose.deserialize_compact(token, jose_key(algorithm), algorithms=[name])
     _same(JWS, payload, found.payload, found.headers()["kid"])
 
 
