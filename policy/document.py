@@ -6,21 +6,22 @@ was reviewed too.
 
 import gc
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import tomli
-from pydantic import ValidationError
 
-from policy.compile import KeyCompiler, compiled_prices
+from policy.actions import Actions
+from policy.compile import KeyCompiler
+from policy.granting import compiled_prices
 from policy.groups import grouped
 from policy.model import Format
 from policy.names import Names
 from policy.pins import pinned
-from policy.problems import EMPTY, Location, PolicyError, Problem, at, from_pydantic
+from policy.problems import EMPTY, PolicyError, Problem, at
 from policy.rules import Policy
-from policy.schema import VERSION, Document
+from policy.shapes import Shapes
 
 
 def load(text: str, formats: Mapping[str, Format]) -> Policy:
@@ -46,24 +47,34 @@ def _without_collecting() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
+            _outlast()
             gc.enable()
+
+
+def _outlast() -> None:
+    """Put what there is with the oldest objects: the youngest would be gone over at once."""
+    if not gc.get_freeze_count():  # what others froze stays frozen
+        gc.freeze()
+        gc.unfreeze()
 
 
 def _load(text: str, formats: Mapping[str, Format]) -> Policy:
     raw, sha256 = _parse(text)
-    document, broken, problems = _validate(raw)
-    names = Names(document, broken)
-    calls = pinned(document.contracts, names)
+    shapes = Shapes(raw)
+    outline = shapes.outline
+    names = Names(outline, shapes.broken)
+    calls = pinned(outline.contracts, names)
+    actions = Actions(formats, calls.values())
     keys = {
-        name: KeyCompiler(name, table, names, formats, calls).compile()
-        for name, table in document.keys.items()
+        name: KeyCompiler(name, table, names, actions).compile()
+        for name, table in shapes.each_key()
     }
-    keys = grouped(document.groups, keys, names)
+    keys = grouped(outline.groups, keys, names)
     markets = {
         name: compiled_prices(("markets", name), table, names)
-        for name, table in document.markets.items()
+        for name, table in outline.markets.items()
     }
-    problems += names.problems
+    problems = shapes.problems + names.problems
     if raw.get("keys") == {}:
         problems.append(at(("keys",), EMPTY))
     if problems:
@@ -79,39 +90,3 @@ def _parse(text: str) -> tuple[dict[str, Any], str]:
         raise PolicyError([Problem("", "is nested too deeply")]) from None
     except ValueError as error:  # TOML syntax, a lone surrogate, an endless integer
         raise PolicyError([Problem("", f"is not TOML: {error}")]) from None
-
-
-def _validate(raw: dict[str, Any]) -> tuple[Document, Collection[Location], list[Problem]]:
-    """Return what has the right shape, the place of each table that has not, and why."""
-    try:
-        return Document.model_validate(raw), (), []
-    except ValidationError as error:
-        errors = error.errors()
-    broken = {_table(item["loc"]) for item in errors}
-    healthy = {"keys": {}} | _without(raw, broken) | {"schema": VERSION}
-    return Document.model_validate(healthy), broken, list(map(from_pydantic, errors))
-
-
-def _table(location: Location) -> Location:
-    """Return the place of the smallest table that is compiled on its own."""
-    match location:
-        case ("keys", _, "grants" | "limits", int(), *_):
-            return location[:4]
-        case _:
-            return location[:2]
-
-
-def _without(node: Any, broken: Collection[Location], place: Location = ()) -> Any:
-    """Copy a tree without its broken tables; in a list, None keeps the place of one."""
-    if isinstance(node, dict):
-        return {
-            name: _without(child, broken, (*place, name))
-            for name, child in node.items()
-            if (*place, name) not in broken
-        }
-    if isinstance(node, list):
-        return [
-            None if (*place, index) in broken else _without(child, broken, (*place, index))
-            for index, child in enumerate(node)
-        ]
-    return node

@@ -10,13 +10,13 @@ from collections.abc import Collection, Iterable
 from policy import amounts, assets
 from policy.assets import Asset
 from policy.problems import Location, Problem, at
-from policy.schema import Document
+from policy.schema import Outline
 
 
 class Names:
     """The assets and address sets of one document, and its list of problems."""
 
-    def __init__(self, document: Document, broken: Collection[Location]) -> None:
+    def __init__(self, document: Outline, broken: Collection[Location]) -> None:
         self.problems: list[Problem] = []
         self._broken = broken
         self._resolved: dict[tuple[str, ...], frozenset[str]] = {}

@@ -10,7 +10,8 @@ anything else needs ``schema = 2``.
 """
 
 from collections.abc import Callable
-from typing import Annotated, Self, TypeVar
+from functools import lru_cache
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -31,10 +32,13 @@ from policy.rules import Per
 VERSION = 1
 ONE, MANY = "[one]", "[many]"  # in pydantic's locations only
 
+_RECURRING = 1024  # strings of a kind that are checked once: most documents repeat theirs
+
 _T = TypeVar("_T")
 
 
 def _checked(parse: Callable[[str], object]) -> AfterValidator:
+    @lru_cache(maxsize=_RECURRING)
     def check(text: str) -> str:
         parse(text)
         return text
@@ -396,3 +400,9 @@ class Document(Table):
     markets: dict[Address, WorstPrice] = {}
     groups: dict[Name, Group] = {}
     keys: dict[Name, Key]
+
+
+class Outline(Document):
+    """A document but for what its keys hold: there may be many, and each is read alone."""
+
+    keys: dict[Name, Any]

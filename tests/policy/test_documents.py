@@ -70,6 +70,31 @@ def test_a_grant_id_is_unique_on_its_key(tree: Tree, problems: Problems) -> None
     assert problems(tree) == (Problem("keys.wd.grants[1].id", "payouts is taken on this key"),)
 
 
+def test_grants_with_the_same_mistake_are_all_reported(tree: Tree, problems: Problems) -> None:
+    """What grants have in common is looked at once, and each hears what is wrong with it."""
+    grant = tree["keys"]["wd"]["grants"][0] | {"assets": ["EUR"]}
+    tree["keys"]["wd"]["grants"] = [grant | {"id": name} for name in ("a", "b")]
+    del tree["assets"]["EUR"]
+    places = [problem.path for problem in problems(tree)]
+    assert {f"keys.wd.grants[{index}].assets[0]" for index in (0, 1)} <= set(places)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_the_garbage_collector_is_left_as_it_was(
+    *, frozen: bool, formats: dict[str, Format]
+) -> None:
+    """It runs after a document as before, and what others froze stays frozen."""
+    assert not gc.get_freeze_count()
+    if frozen:
+        gc.freeze()
+    try:
+        load(FIRST_DOCUMENT, formats)
+        assert gc.isenabled()
+        assert bool(gc.get_freeze_count()) == frozen
+    finally:
+        gc.unfreeze()
+
+
 def test_all_problems_come_at_once(tree: Tree, edit: Edit, problems: Problems) -> None:
     """Wrong shapes and contradictions in different tables are in one report."""
     edit(tree, "keys.wd.limits.0.per_request", 1)
