@@ -54,10 +54,12 @@ oracles: $(INSTALLED) ## 10,000 generated payloads a format against other implem
 	SIGNGATE_FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest -n $(JOBS) --timeout=3600 -k oracle tests/policy
 
 .PHONY: peers
-peers: $(INSTALLED) ## Record again what ethers (JavaScript; needs node) makes of Ethereum payloads
+peers: $(INSTALLED) ## Record again what ethers and bitcoinjs-lib (JavaScript; they need node) make of payloads
 	cd tests/peers && npm ci --ignore-scripts --no-audit --no-fund
-	mkdir -p build; set -o pipefail; $(BIN)/python -m tests.peers.payloads | node tests/peers/ethers.mjs > build/ethers.json
-	mv build/ethers.json tests/peers/ethers.json
+	mkdir -p build
+	set -o pipefail; $(BIN)/python -m tests.peers.payloads | node tests/peers/ethers.mjs > build/ethers.json
+	set -o pipefail; $(BIN)/python -m tests.peers.psbts | node tests/peers/bitcoinjs.mjs > build/bitcoinjs.json
+	mv build/ethers.json build/bitcoinjs.json tests/peers/
 
 .PHONY: prove-long
 PAIRS ?= 1000000
