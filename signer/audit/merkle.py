@@ -55,6 +55,11 @@ class Tree:
         peaks.append(leaf)
         self.size += 1
 
+    def extend(self, bodies: Iterable[bytes]) -> None:
+        """Add the next entries."""
+        for body in bodies:
+            self.append(leaf_hash(body))
+
     def root(self) -> bytes:
         """Return the root hash, section 2.1.1."""
         if not self.peaks:

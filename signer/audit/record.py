@@ -6,6 +6,8 @@ again, so fields may be added at the end, but none is ever renamed, reordered,
 retyped or given another meaning; a reader ignores members that it does not know.
 A member is left out where it has its default value. There are no floats: amounts
 and other numbers that may exceed 2^53 are decimal strings.
+
+Nothing here can be part of a cycle, so the garbage collector need not look at it.
 """
 
 from collections.abc import Mapping
@@ -18,14 +20,14 @@ MAX_BYTES = (1 << 16) - 1  # C2SP tlog-tiles, log entries: a uint16 length
 _BOUNDS = ((1024, 64), (256, 16), (64, 4))  # characters of a text, elements of a list
 
 
-class Clock(Struct, frozen=True, omit_defaults=True):
+class Clock(Struct, frozen=True, omit_defaults=True, gc=False):
     """``ok``, or ``behind`` the newest time in the ledger by so many milliseconds."""
 
     state: str
     behind_ms: int = 0
 
 
-class Reason(Struct, frozen=True):
+class Reason(Struct, frozen=True, gc=False):
     """One failed rule."""
 
     code: str
@@ -33,7 +35,7 @@ class Reason(Struct, frozen=True):
     detail: str
 
 
-class Caller(Struct, frozen=True, omit_defaults=True):
+class Caller(Struct, frozen=True, omit_defaults=True, gc=False):
     """Who asked: certificate SAN, certificate fingerprint in hex, source address."""
 
     san: str
@@ -41,14 +43,14 @@ class Caller(Struct, frozen=True, omit_defaults=True):
     address: str = ""
 
 
-class Payload(Struct, frozen=True):
+class Payload(Struct, frozen=True, gc=False):
     """What was handed in: its format's tag, the SHA-256 of its bytes in hex."""
 
     format: str
     sha256: str
 
 
-class Transfer(Struct, frozen=True, omit_defaults=True):
+class Transfer(Struct, frozen=True, omit_defaults=True, gc=False):
     """An amount, in base units, that leaves; ``decimals`` as the payload gives them."""
 
     asset: str
@@ -58,7 +60,7 @@ class Transfer(Struct, frozen=True, omit_defaults=True):
     decimals: int | None = None
 
 
-class Call(Struct, frozen=True, omit_defaults=True):
+class Call(Struct, frozen=True, omit_defaults=True, gc=False):
     """A contract's call: coins sent along in base units, calldata in hexadecimal."""
 
     contract: str
@@ -66,7 +68,7 @@ class Call(Struct, frozen=True, omit_defaults=True):
     data: str
 
 
-class Facts(Struct, frozen=True, omit_defaults=True):
+class Facts(Struct, frozen=True, omit_defaults=True, gc=False):
     """What the payload does, in the policy's terms.
 
     ``expires_at`` is in seconds and ``timestamp`` in milliseconds since the epoch;
@@ -94,21 +96,21 @@ class Facts(Struct, frozen=True, omit_defaults=True):
     text: str | None = None
 
 
-class Policy(Struct, frozen=True):
+class Policy(Struct, frozen=True, gc=False):
     """A policy or root document: its version, the SHA-256 of its text in hex."""
 
     version: int
     sha256: str
 
 
-class Sum(Struct, frozen=True, omit_defaults=True):
+class Sum(Struct, frozen=True, omit_defaults=True, gc=False):
     """A window's content or its bounds: base units, and number of requests."""
 
     total: str | None = None
     requests: int | None = None
 
 
-class Limit(Struct, frozen=True, omit_defaults=True):
+class Limit(Struct, frozen=True, omit_defaults=True, gc=False):
     """A window before and after the request, beside its bounds.
 
     ``counts`` names what the window sums over when that is not the whole key: the
@@ -123,7 +125,7 @@ class Limit(Struct, frozen=True, omit_defaults=True):
     counts: str | None = None
 
 
-class Proposal(Struct, frozen=True, omit_defaults=True):
+class Proposal(Struct, frozen=True, omit_defaults=True, gc=False):
     """What officers are asked to agree to: a document against the version it replaces.
 
     ``kind`` is policy, root or unfreeze; ``direction`` is looser where a quorum must
@@ -138,7 +140,7 @@ class Proposal(Struct, frozen=True, omit_defaults=True):
     direction: str
 
 
-class Record(Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Record(Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """One entry.
 
     ``index`` is its place in the log, from 0; ``time`` is RFC 3339 in UTC to the

@@ -1,7 +1,7 @@
 """What becomes of one request within a transaction. Read it from top to bottom."""
 
 from policy import engine
-from policy.model import Decision
+from policy.model import Charge, Decision
 from policy.reasons import Reason
 from signer.approval import Approval
 from signer.errors import Code as ServiceCode
@@ -47,12 +47,12 @@ def _validate(tx: Transaction, request: SignRequest) -> Verdict:
     explanation = validate(tx, request)
     if isinstance(explanation, Reason):
         decision = Decision((explanation,))
-        members = entries.judged(tx, request, decision)
-        return Refused(decision.reasons, tx.append(event="validate", outcome="refused", **members))
+        index = tx.add(entries.judged(tx, request, decision, "refused", event="validate"))
+        return Refused(decision.reasons, index)
     outcome = "allowed" if explanation.decision.allowed else "refused"
-    members = entries.judged(tx, request, explanation.decision)
-    index = tx.append(event="validate", outcome=outcome, **members)
-    return Validated(members["key_version"], index, _policy_version(tx), explanation)
+    index = tx.add(entries.judged(tx, request, explanation.decision, outcome, event="validate"))
+    key_version = entries.key_version(request.key, entries.settled_version(tx, request))
+    return Validated(key_version, index, _policy_version(tx), explanation)
 
 
 def _reserve(tx: Transaction, request: SignRequest, earlier: Request | None) -> Verdict:
@@ -65,8 +65,8 @@ def _reserve(tx: Transaction, request: SignRequest, earlier: Request | None) -> 
     for charge in charges:
         tx.windows.charge(charge)
     approval = _approve(tx, request, judged, judged.permit)
-    row = _row(tx, request, Standing.RESERVED, approval.decision)
-    tx.put(row._replace(version=approval.version, charges=charges), earlier)
+    row = _row(tx, request, Standing.RESERVED, approval.decision, approval.version, charges)
+    tx.put(row, earlier)
     return Granted(approval, approval.decision, row.policy_version)
 
 
@@ -89,9 +89,8 @@ def _resume(tx: Transaction, request: SignRequest, earlier: Request) -> Verdict:
 
 def _refuse(tx: Transaction, request: SignRequest, judged: Judgement, *, resumed: bool) -> Refused:
     hold, decision = judged.hold, judged.decision
-    members = entries.judged(tx, request, decision) | entries.held(hold)
-    index = tx.append(event="sign.decision", outcome="refused", resumed=resumed, **members)
-    return Refused(decision.reasons, index, hold and hold.name)
+    entry = entries.judged(tx, request, decision, "refused", hold=hold, resumed=resumed)
+    return Refused(decision.reasons, tx.add(entry), hold and hold.name)
 
 
 def _approve(
@@ -104,9 +103,9 @@ def _approve(
     """Record the grant; ``earlier`` is the reservation that a resumed attempt goes on with."""
     if judged.hold is not None:
         holding.use(tx, judged.hold)
-    members = entries.judged(tx, request, judged.decision) | entries.held(judged.hold)
-    resumed = earlier is not None
-    index = tx.append(event="sign.decision", outcome="granted", resumed=resumed, **members)
+    resumed, hold = earlier is not None, judged.hold
+    entry = entries.judged(tx, request, judged.decision, "granted", hold=hold, resumed=resumed)
+    index = tx.add(entry)
     approval = Approval(
         subject=(request.caller.san, request.request_id),
         key=permit.key.name,
@@ -122,13 +121,20 @@ def _approve(
     return approval
 
 
-def _row(tx: Transaction, request: SignRequest, standing: Standing, index: int) -> Request:
+def _row(
+    tx: Transaction,
+    request: SignRequest,
+    standing: Standing,
+    index: int,
+    version: int = 0,
+    charges: tuple[Charge, ...] = (),
+) -> Request:
     return Request(
         reservation=index,
         caller=request.caller.san,
         request_id=request.request_id,
         key=request.key,
-        version=0,
+        version=version,
         format=request.format,
         payload_sha256=request.payload_sha256,
         standing=standing,
@@ -136,6 +142,7 @@ def _row(tx: Transaction, request: SignRequest, standing: Standing, index: int) 
         lease_ms=tx.lease_ms,
         decision=index,
         policy_version=_policy_version(tx),
+        charges=charges,
     )
 
 

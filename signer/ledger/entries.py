@@ -5,7 +5,8 @@ from typing import Any
 
 from policy import reading
 from policy.model import ContractCall, Decision, Decoded, Facts, LimitState, Transfer
-from policy.reasons import PayloadError
+from policy.reasons import PayloadError, Reason
+from policy.rules import Policy
 from signer.audit import record
 from signer.ledger.holds import Hold
 from signer.ledger.transaction import Transaction
@@ -27,51 +28,86 @@ def asked(request: SignRequest) -> dict[str, Any]:
     }
 
 
-def judged(tx: Transaction, request: SignRequest, decision: Decision) -> dict[str, Any]:
-    """Return who asked for what, what it would do, and what the policy said."""
-    members = asked(request)
-    members["reasons"] = tuple(
-        record.Reason(reason.code.value, reason.rule, reason.detail) for reason in decision.reasons
+def judged(
+    tx: Transaction,
+    request: SignRequest,
+    decision: Decision,
+    outcome: str,
+    *,
+    event: str = "sign.decision",
+    hold: Hold | None = None,
+    resumed: bool = False,
+) -> record.Record:
+    """Return who asked for what, what it would do, and what the policy said.
+
+    ``hold`` is what a decision rests on or waits for, with those who have agreed.
+    """
+    active, decoded = tx.policy, request.decoded
+    policy = None if active is None else active.policy
+    read = None if isinstance(decoded, PayloadError) else decoded
+    return record.Record(
+        index=tx.size,
+        time=tx.time,
+        clock=tx.clock,
+        event=event,
+        outcome=outcome,
+        reasons=tuple(map(_reason, decision.reasons)),
+        request_id=request.request_id,
+        caller=caller(request.caller),
+        key_version=key_version(request.key, settled_version(tx, request)),
+        payload=record.Payload(request.format, request.payload_sha256.hex()),
+        facts=None if read is None else _facts(policy, read.facts),
+        message_sha256=None if read is None else _message_hash(read),
+        policy=None if active is None else active.named,
+        grant=decision.grant,
+        limits=tuple([_limit(request.key, state) for state in decision.limits]),
+        approvals=() if hold is None else hold.approvals,
+        resumed=resumed,
+        name=None if hold is None else hold.name,
     )
-    members["grant"] = decision.grant
-    members["limits"] = tuple(_limit(request.key, state) for state in decision.limits)
-    if tx.policy is not None:
-        members["policy"] = tx.policy.named
-        key = tx.policy.policy.keys.get(request.key)
-        if key is not None and request.version is None:
-            members["key_version"] = key_version(key.name, key.version)
-    if not isinstance(request.decoded, PayloadError):
-        facts = request.decoded.facts
-        if tx.policy is not None:
-            facts, _ = reading.read(tx.policy.policy, facts)
-        members["facts"] = recorded(facts)
-        members["message_sha256"] = _message_hash(request.decoded)
-    return members
+
+
+def settled_version(tx: Transaction, request: SignRequest) -> int | None:
+    """Return the key version that is asked for, or that the policy says instead."""
+    if request.version is not None or tx.policy is None:
+        return request.version
+    key = tx.policy.policy.keys.get(request.key)
+    return None if key is None else key.version
+
+
+def _reason(reason: Reason) -> record.Reason:
+    return record.Reason(reason.code.value, reason.rule, reason.detail)
 
 
 def _message_hash(decoded: Decoded) -> str:
     """Return the SHA-256 of everything that is signed, one message after the other."""
-    return sha256(b"".join(decoded.messages)).hexdigest()
+    whole = b"".join(decoded.messages) if decoded.further else decoded.message
+    return sha256(whole).hexdigest()
 
 
-def held(hold: Hold | None) -> dict[str, Any]:
-    """Return the hold that a decision rests on or waits for, and who has agreed."""
-    return {"name": hold.name, "approvals": hold.approvals} if hold else {}
-
-
-def settled(outcome: Outcome) -> dict[str, Any]:
+def settled(tx: Transaction, outcome: Outcome) -> record.Record:
     """Return how an approved signing ended."""
-    caller, request_id = outcome.approval.subject
-    members: dict[str, Any] = {
-        "request_id": request_id,
-        "caller": record.Caller(caller),
-        "key_version": outcome.approval.key_version,
-        "decision": outcome.approval.decision,
-        "detail": outcome.detail or None,
-    }
+    approval, signature = outcome.approval, outcome.signature
+    caller, request_id = approval.subject
+    return record.Record(
+        index=tx.size,
+        time=tx.time,
+        clock=tx.clock,
+        event="sign.outcome",
+        outcome=_ending(outcome),
+        request_id=request_id,
+        caller=record.Caller(caller),
+        key_version=approval.key_version,
+        decision=approval.decision,
+        signature_sha256=None if signature is None else sha256(signature).hexdigest(),
+        detail=outcome.detail or None,
+    )
+
+
+def _ending(outcome: Outcome) -> str:
     if outcome.signature is not None:
-        members["signature_sha256"] = sha256(outcome.signature).hexdigest()
-    return members
+        return "signed"
+    return "refused" if outcome.refused else "unknown"
 
 
 def caller(caller: Caller) -> record.Caller:
@@ -79,11 +115,15 @@ def caller(caller: Caller) -> record.Caller:
     return record.Caller(caller.san, caller.certificate_sha256, caller.address)
 
 
+def _facts(policy: Policy | None, facts: Facts) -> record.Facts:
+    return recorded(facts if policy is None else reading.read(policy, facts)[0])
+
+
 def recorded(facts: Facts) -> record.Facts:
     """Return facts as records hold them; ``signer.audit.history.facts`` is the inverse."""
     return record.Facts(
         action=facts.action,
-        transfers=tuple(map(_transfer, facts.transfers)),
+        transfers=tuple([_transfer(item) for item in facts.transfers]),
         chain_id=_text(facts.chain_id),
         source=facts.source,
         expires_at=_text(facts.expires_at),

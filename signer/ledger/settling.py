@@ -14,7 +14,7 @@ def settle(tx: Transaction, outcomes: Sequence[Outcome]) -> None:
     Comes before the transaction's requests, so that they find it done.
     """
     for outcome in outcomes:
-        tx.append(event="sign.outcome", outcome=_name(outcome), **entries.settled(outcome))
+        tx.add(entries.settled(tx, outcome))
     tx.store.sign(
         SignedRow(outcome.approval.reservation, outcome.approval.version, outcome.signature)
         for outcome in outcomes
@@ -40,9 +40,3 @@ def _only_attempt(row: Request, outcome: Outcome) -> bool:
     newest = row.decision == outcome.approval.decision
     reserved = row.standing is Standing.RESERVED and row.signature is None
     return newest and not row.resumed and reserved
-
-
-def _name(outcome: Outcome) -> str:
-    if outcome.signature is not None:
-        return "signed"
-    return "refused" if outcome.refused else "unknown"

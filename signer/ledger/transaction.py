@@ -6,7 +6,7 @@ from typing import Any
 from policy.root import Root
 from signer.approval import Approval
 from signer.audit import record
-from signer.audit.merkle import HASH_BYTES, Tree, leaf_hash
+from signer.audit.merkle import HASH_BYTES, Tree
 from signer.ledger.memory import Active, Memory
 from signer.ledger.rows import Request, State
 from signer.ledger.store import Changes
@@ -18,8 +18,8 @@ class Transaction:
     """Reads the state, collects what changes, and writes it in ``save``.
 
     ``now_ms`` is the newest time the ledger ever saw: where the clock was set
-    back, time stands still until it has caught up. ``approvals`` are to be
-    issued when the transaction is durable.
+    back, time stands still until it has caught up. ``time`` and ``clock`` say so in
+    records. ``approvals`` are to be issued when the transaction is durable.
     """
 
     def __init__(self, memory: Memory, clock_ms: int, lease_ms: int) -> None:
@@ -28,9 +28,8 @@ class Transaction:
         self.before = self.state = store.state()
         self.now_ms = max(clock_ms, self.before.clock_ms)
         self.lease_ms = self.now_ms + lease_ms
-        self._clock = _clock(self.now_ms - clock_ms)
-        self._time = _rfc3339(self.now_ms)
-        self._tree = tree(self.before)
+        self.clock = _clock(self.now_ms - clock_ms)
+        self.time = _rfc3339(self.now_ms)
         self._leaves: list[tuple[int, bytes]] = []
         self._requests: dict[tuple[str, str], Request] = {}
         self._replaced: list[int] = []
@@ -47,17 +46,17 @@ class Transaction:
 
     def append(self, **members: Any) -> int:
         """Add a record to the audit log and return its index."""
-        index = self._tree.size
-        entry = record.Record(index=index, time=self._time, clock=self._clock, **members)
-        body = record.encode(entry)
-        self._tree.append(leaf_hash(body))
-        self._leaves.append((index, body))
-        return index
+        return self.add(record.Record(index=self.size, time=self.time, clock=self.clock, **members))
+
+    def add(self, entry: record.Record) -> int:
+        """Add a record that has this transaction's ``size`` and ``time``; return its index."""
+        self._leaves.append((entry.index, record.encode(entry)))
+        return entry.index
 
     @property
     def size(self) -> int:
         """How many leaves there are, this transaction's own among them."""
-        return self._tree.size
+        return self.before.tree_size + len(self._leaves)
 
     def leaves(self, start: int, limit: int) -> list[tuple[int, bytes]]:
         """Return at most ``limit`` leaves from index ``start`` on, its own among them."""
@@ -82,11 +81,13 @@ class Transaction:
 
     def save(self) -> State:
         """Write everything; returns the state that is to be committed."""
+        grown = tree(self.before)
+        grown.extend(body for _, body in self._leaves)
         after = self.state._replace(
             seq=self.before.seq + 1,
             clock_ms=self.now_ms,
-            tree_size=self._tree.size,
-            tree_peaks=b"".join(self._tree.peaks),
+            tree_size=grown.size,
+            tree_peaks=b"".join(grown.peaks),
         )
         windows = self.windows
         changes = Changes(
