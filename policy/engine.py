@@ -17,6 +17,7 @@ from policy.rules import KeyPolicy, Limit, Policy, Request, WindowLimit
 # kept and sent then.
 MAX_SKEW_MS = 60_000
 _NOTHING = Used(0, 0)
+_FEE = Role.FEE  # an enum's member is slow to find
 
 
 class Unused:
@@ -98,7 +99,7 @@ def read(
             name = asset.name
             amount = amounts.rescale(amount, transfer.decimals, asset.decimals)
         moved[name] = moved.get(name, 0) + amount
-        if transfer.role is not Role.FEE:
+        if transfer.role is not _FEE:
             assets.append(name)
             destinations.append(transfer.destination)
             shares = paid.setdefault(name, {})
@@ -128,11 +129,13 @@ def _payload(key: KeyPolicy, ask: Ask, now_ms: int) -> list[Reason]:
 def _signer(key: KeyPolicy, facts: Facts) -> list[Reason]:
     """A payload that says who signs it is signed by no other key version or algorithm."""
     reasons = []
-    if facts.algorithm not in {None, key.algorithm}:
+    if facts.algorithm is not None and facts.algorithm != key.algorithm:
         detail = f"names {facts.algorithm}; the key signs {key.algorithm}"
         reasons.append(Reason(Code.PAYLOAD_SIGNER, "payload.algorithm", detail))
+    if facts.key_version is None:
+        return reasons
     right = f"keys/{key.name}/versions/{key.version}"
-    if facts.key_version not in {None, right}:
+    if facts.key_version != right:
         detail = f"names {facts.key_version}; {right} signs"
         reasons.append(Reason(Code.PAYLOAD_SIGNER, "payload.key_version", detail))
     return reasons
@@ -171,13 +174,14 @@ def limited(
             reasons.append(_too_much(limit, amount))
         paid = request.paid.get(name, {})
         for window in limit.windows:
-            most = window.max_total, window.max_requests
+            most, count = window.max_total, window.max_requests
             for counter, share in window.shares(request.caller, amount, paid):
                 before = usage.used(counter)
-                after = Used(before.total + share, before.requests + 1)
+                total, requests = after = Used(before.total + share, before.requests + 1)
                 charges.append(Charge(counter, share))
-                states.append(LimitState(counter, before, after, *most))
-                reasons += _exceeded(limit.asset, window, after)
+                states.append(LimitState(counter, before, after, most, count))
+                if (most is not None and total > most) or (count is not None and requests > count):
+                    reasons += _exceeded(limit.asset, window, after)
     return tuple(charges), tuple(states), reasons
 
 

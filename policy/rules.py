@@ -5,7 +5,7 @@ addresses, amounts to base units. A rule looks at one request and returns why
 it fails, or None; ``RULES`` holds them all.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -73,6 +73,9 @@ class Per(StrEnum):
     DESTINATION = "destination"  # fees have none and do not count
 
 
+_KEY = Per.KEY  # an enum's member is slow to find
+
+
 @dataclass(frozen=True, slots=True)
 class WindowLimit:
     """What may be counted in one rolling window; None where there is no bound.
@@ -89,18 +92,16 @@ class WindowLimit:
 
     def shares(
         self, caller: str, amount: int, paid: Mapping[str, int]
-    ) -> Iterator[tuple[Counter, int]]:
+    ) -> Iterable[tuple[Counter, int]]:
         """Return the counters that a request counts in, each with its part of the amount.
 
         ``paid`` is what each destination gets.
         """
-        if self.per is Per.KEY:
-            yield self.counter, amount
-        elif self.per is Per.CALLER:
-            yield self._of(caller), amount
-        else:
-            for destination, part in sorted(paid.items()):
-                yield self._of(destination), part
+        if self.per is _KEY:
+            return ((self.counter, amount),)
+        if self.per is Per.CALLER:
+            return ((self._of(caller), amount),)
+        return [(self._of(destination), part) for destination, part in sorted(paid.items())]
 
     def _of(self, name: str) -> Counter:
         return self.counter._replace(key=f"{self.counter.key} {self.per} {name}")
@@ -212,6 +213,13 @@ def source(grant: Grant, request: Request) -> Reason | None:
 def order(grant: Grant, request: Request) -> Reason | None:
     """It trades where, what and how the grant names; no grant names nothing."""
     facts = request.facts
+    if (
+        facts.venue in grant.venues
+        and facts.symbol in grant.symbols
+        and facts.side in grant.sides
+        and facts.order_type in grant.order_types
+    ):
+        return None
     for found, listed, place in (
         (facts.venue, grant.venues, "venues"),
         (facts.symbol, grant.symbols, "symbols"),

@@ -61,9 +61,9 @@ class Window:
     def roll(self, now_ms: int) -> list[Bucket]:
         """Drop what has left the window and return it, oldest first."""
         oldest_kept = self._advance(now_ms) - self._span
-        expired = []
-        while self._buckets and self._buckets[0].last_ms <= oldest_kept:
-            bucket = self._buckets.popleft()
+        buckets, expired = self._buckets, []
+        while buckets and buckets[0].last_ms <= oldest_kept:
+            bucket = buckets.popleft()
             self._count(-bucket.total, -bucket.requests)
             expired.append(bucket)
         return expired
@@ -82,12 +82,13 @@ class Window:
     def charge(self, now_ms: int, amount: int, requests: int = 1) -> Bucket:
         """Add to the window at ``now_ms`` and return the bucket as it now is."""
         now_ms = self._advance(now_ms)
-        if self._buckets and now_ms - self._buckets[-1].first_ms < self._width:
-            newest = self._buckets.pop()
+        buckets = self._buckets
+        if buckets and now_ms - buckets[-1].first_ms < self._width:
+            first_ms, _, total, count = buckets.pop()
+            bucket = Bucket(first_ms, now_ms, total + amount, count + requests)
         else:
-            newest = Bucket(now_ms, now_ms, 0, 0)
-        bucket = Bucket(newest.first_ms, now_ms, newest.total + amount, newest.requests + requests)
-        self._buckets.append(bucket)
+            bucket = Bucket(now_ms, now_ms, amount, requests)
+        buckets.append(bucket)
         self._count(amount, requests)
         return bucket
 

@@ -53,9 +53,11 @@ def judge(
     if isinstance(read, Reason):
         return Judgement(Decision((read,)))
     decision = _decide(tx, read, usage)
+    if not decision.reasons:
+        return Judgement(decision, read.permit)
     if Code.APPROVAL_REQUIRED in _codes(decision.reasons):
         return _with_approvals(tx, request, read, usage, resumed=resumed)
-    return Judgement(decision, read.permit if decision.allowed else None)
+    return Judgement(decision)
 
 
 def validate(tx: Transaction, request: SignRequest) -> Explanation | Reason:
@@ -96,6 +98,8 @@ def _decide(
     tx: Transaction, read: _Read, usage: Usage, approved_by: frozenset[str] = frozenset()
 ) -> Decision:
     decision = engine.decide(read.policy, read.ask, usage, tx.now_ms, approved_by)
+    if not (tx.stopped.frozen or tx.stopped.rates):
+        return decision
     frozen = freezes.frozen(tx.stopped.frozen, read.ask, read.policy)
     slowed = rates.slowed(tx.stopped.rates, read.ask, read.policy, usage)
     if not (frozen or slowed.limits):

@@ -23,6 +23,7 @@ class Windows:
     def begin(self, now_ms: int) -> None:
         """Start a transaction at a time that is not before the previous one's."""
         self._now = now_ms
+        self._rolled: dict[Counter, Window] = {}  # to now
         self.changed: dict[tuple[Counter, int], tuple[Counter, Bucket]] = {}
         self.expired: list[tuple[Counter, Bucket]] = []
 
@@ -43,23 +44,26 @@ class Windows:
         """
         completed = {charge.counter: charge for charge in charges}
         for charge in charges:
-            for span_ms in self._known_spans(charge.counter):
+            spans = self._known_spans(charge.counter)
+            for span_ms in spans - {charge.counter.span_ms}:
                 counter = charge.counter._replace(span_ms=span_ms)
                 if counter not in completed:
                     completed[counter] = charge._replace(counter=counter)
         return tuple(completed.values())
 
     def _known_spans(self, counter: Counter) -> set[int]:
-        name = counter.key, counter.asset
-        if name not in self._spans:
-            self._spans[name] = set(self._store.spans(*name))
-        return self._spans[name]
+        name = counter[:2]
+        spans = self._spans.get(name)
+        if spans is None:
+            spans = self._spans[name] = set(self._store.spans(*name))
+        return spans
 
     def charge(self, charge: Charge) -> None:
         """Book what an allowed request adds."""
-        window = self._window(charge.counter)
-        self._known_spans(charge.counter).add(charge.counter.span_ms)
-        self._note(charge.counter, window.charge(self._now, charge.amount, charge.requests))
+        counter, amount, requests = charge
+        window = self._window(counter)
+        self._known_spans(counter).add(counter.span_ms)
+        self._note(counter, window.charge(self._now, amount, requests))
 
     def seed(self, counter: Counter, window: Window) -> None:
         """Replace what a window holds."""
@@ -67,7 +71,7 @@ class Windows:
         self.expired += [(counter, bucket) for bucket in self._window(counter).buckets]
         for place in [place for place in self.changed if place[0] == counter]:
             del self.changed[place]
-        self._windows[counter] = window
+        self._windows[counter] = self._rolled[counter] = window
         self._known_spans(counter).add(counter.span_ms)
         for bucket in window.buckets:
             self._note(counter, bucket)
@@ -80,12 +84,14 @@ class Windows:
             self._note(charge.counter, bucket)
 
     def _window(self, counter: Counter) -> Window:
+        return self._rolled.get(counter) or self._roll(counter)
+
+    def _roll(self, counter: Counter) -> Window:
         window = self._windows.get(counter)
         if window is None:
             window = self._windows[counter] = self._load(counter)
-        expired = window.roll(self._now)
-        if expired:
-            self.expired += [(counter, bucket) for bucket in expired]
+        self._rolled[counter] = window
+        self.expired += [(counter, bucket) for bucket in window.roll(self._now)]
         return window
 
     def _load(self, counter: Counter) -> Window:
