@@ -21,7 +21,7 @@ from tests.policy import whole
 from tests.policy.generated import Case
 from tests.policy.writing import toml
 
-STEP = 50  # seeds between two looks at the tally
+STEP = 10  # seeds between two looks at the tally
 EDITS = 6  # of each policy
 REQUESTS = 24  # for each of them
 
@@ -111,7 +111,7 @@ def main(arguments: list[str]) -> int:
     while tally.pairs < pairs and not tally.broken:
         run(range(seed, seed + STEP), tally)
         seed += STEP
-        if seed % 10_000 == 0:
+        if seed % 1_000 == 0:
             print(f"seed {seed}: {tally}", flush=True)
     print(tally)
     return int(bool(tally.broken))

@@ -7,11 +7,12 @@ the edge of being allowed.
 
 import copy
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from random import Random
 from typing import Any
 
-from policy.amounts import to_text
 from policy.model import Ask, Facts, Role, Side, Transfer
+from tests.policy import whole_calls
 from tests.policy.generated import MINUTE, NOW, OFFICERS, Case, History, Past
 
 Tree = dict[str, Any]
@@ -26,6 +27,8 @@ KEYS = ("k", "m")
 ETHEREUM = ("native.transfer", "erc20.transfer")
 INTENT = "intent.transfer"
 SESSION = (True, False)
+SWAP = "USD/EUR"
+LIFETIMES = {"30s": 30, "60s": 60, "1h": 3600}
 
 
 def some(*items: Any, most: int | None = None) -> Make:
@@ -81,7 +84,7 @@ def _windows(random: Random) -> list[Tree]:
 
 def _worst(random: Random) -> Tree:
     sides = some("buy", "sell")(random)
-    return {side: str(random.randint(9, 11)) for side in sides}
+    return {side: str(random.randint(1, 3)) for side in sides}
 
 
 def _approval(random: Random) -> Tree:
@@ -93,7 +96,7 @@ def _approval(random: Random) -> Tree:
 GRANT: dict[str, Make] = {
     "sources": some(*PLACES),
     "venues": some("v", "w"),
-    "symbols": some("S", "T"),
+    "symbols": some("S", "T", SWAP),
     "sides": some("buy", "sell"),
     "order_types": some("LIMIT", "MARKET"),
     "session": one(*SESSION),
@@ -103,6 +106,7 @@ GRANT: dict[str, Make] = {
     "hours": _hours,
     "approval": _approval,
     "worst_price": _worst,
+    "lifetime": one(*LIFETIMES),
 }
 MOVING: dict[str, Make] = {
     "assets": some(*ASSETS),
@@ -111,15 +115,21 @@ MOVING: dict[str, Make] = {
 LIMIT: dict[str, Make] = {"per_request": _amount, "windows": _windows}
 
 
-def _grant(random: Random, name: str) -> Tree:
+def _grant(random: Random, name: str, *, calls: bool) -> Tree:
     grant: Tree = {"id": name, "callers": some(*CALLERS)(random)}
-    if random.random() < 0.25:
+    if calls and random.random() < 0.4:
+        grant |= whole_calls.grant(random)
+    elif random.random() < 0.25:
         grant |= {"action": random.choice(ETHEREUM), "chain_ids": [1], "assets": ["ETH@eip155:1"]}
         grant["destinations"] = MOVING["destinations"](random)
     else:
         grant["action"] = INTENT
         if random.random() < 0.9:
             grant |= {field: make(random) for field, make in MOVING.items()}
+    if grant["action"] == INTENT and random.random() < 0.3:
+        _set(random, grant, "sides")
+        if random.random() < 0.5:
+            _set(random, grant, "worst_price")
     for field in random.sample(sorted(GRANT), random.choice((0, 0, 1, 1, 2))):
         _set(random, grant, field)
     return grant
@@ -129,14 +139,14 @@ def _set(random: Random, grant: Tree, field: str) -> None:
     """Give a grant a field, and what that needs."""
     grant[field] = GRANT[field](random)
     if field == "worst_price":
-        grant["symbols"] = ["S"]
+        grant["symbols"] = [random.choice(("S", SWAP))]
     if field == "symbols" and len(grant["symbols"]) > 1:
         grant.pop("worst_price", None)
     if field == "approval" and "assets" not in grant:
         del grant["approval"]
 
 
-def _key(random: Random) -> Tree:
+def _key(random: Random, *, calls: bool) -> Tree:
     limits = [
         {"asset": asset} | {field: make(random) for field, make in LIMIT.items()}
         for asset in ASSETS
@@ -144,7 +154,7 @@ def _key(random: Random) -> Tree:
     return {
         "algorithm": "ecdsa-secp256k1",
         "payloads": ["intent", "ethereum.transaction"],
-        "grants": [_grant(random, f"g{n}") for n in range(random.randint(1, 3))],
+        "grants": [_grant(random, f"g{n}", calls=calls) for n in range(random.randint(1, 3))],
         "limits": limits,
     }
 
@@ -152,17 +162,26 @@ def _key(random: Random) -> Tree:
 def document(random: Random) -> Tree:
     """Return a document with one or two keys, perhaps in a group."""
     names = KEYS[: random.randint(1, 2)]
+    calls = random.random() < 0.3
     tree: Tree = {
         "schema": 1,
         "assets": {"USD": {"decimals": 0}, "EUR": {"decimals": 0}},
         "addresses": copy.deepcopy(SETS),
-        "keys": {name: _key(random) for name in names},
+        "keys": {name: _key(random, calls=calls) for name in names},
     }
+    if calls:
+        tree["contracts"] = whole_calls.contracts(random)
+    for _ in range(random.randrange(4)):
+        _market(random, tree)
     tree["keys"]["k"]["validators"] = ["a.example"]
     for asset in ("USD", "EUR", "ETH@eip155:1"):
         if random.random() < 0.2:
             _group(random, tree, asset)
     return tree
+
+
+def _market(random: Random, tree: Tree) -> None:
+    tree.setdefault("markets", {})[random.choice(PLACES)] = _worst(random)
 
 
 def _group(random: Random, tree: Tree, asset: str) -> None:
@@ -203,9 +222,10 @@ def _edit_limit(random: Random, tree: Tree) -> None:
 
 def _edit_key(random: Random, tree: Tree) -> None:
     key = _any_key(random, tree)
-    change = random.choice(("grant", "no grant", "format", "set", "group", "no group", "key"))
+    change = random.choice(("grant", "no grant", "set", "group", "no group", "key"))
     if change == "grant":
-        key["grants"].append(_grant(random, f"n{len(key['grants'])}"))
+        name = f"n{len(key['grants'])}"
+        key["grants"].append(_grant(random, name, calls="contracts" in tree))
     elif change == "no grant" and len(key["grants"]) > 1:
         key["grants"].remove(random.choice(key["grants"]))
     elif change == "set":
@@ -218,7 +238,20 @@ def _edit_key(random: Random, tree: Tree) -> None:
         del tree["keys"]["m"]
 
 
-_EDITS = (_edit_grant, _edit_grant, _edit_limit, _edit_key)
+def _edit_shared(random: Random, tree: Tree) -> None:
+    """Change what the keys share: a market, a call, what an asset's amounts mean."""
+    change = random.choice(("market", "no market", "call", "decimals"))
+    if change == "market":
+        _market(random, tree)
+    elif change == "no market" and tree.get("markets"):
+        del tree["markets"][random.choice(sorted(tree["markets"]))]
+    elif change == "call" and "contracts" in tree:
+        whole_calls.edit(random, tree)
+    elif change == "decimals":
+        tree["assets"][random.choice(("USD", "EUR"))]["decimals"] = random.randrange(2)
+
+
+_EDITS = (_edit_grant, _edit_grant, _edit_limit, _edit_key, _edit_shared)
 
 
 def tightened(random: Random, tree: Tree) -> Tree:
@@ -258,7 +291,7 @@ _STRAY = 0.06
 _FACTS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "source": ("sources", PLACES),
     "venue": ("venues", ("v", "w")),
-    "symbol": ("symbols", ("S", "T")),
+    "symbol": ("symbols", ("S", "T", SWAP)),
     "side": ("sides", ("buy", "sell")),
     "order_type": ("order_types", ("LIMIT", "MARKET")),
 }
@@ -276,29 +309,52 @@ def requests(random: Random, count: int, trees: list[Tree]) -> Iterator[Case]:
         tree = random.choice(trees)
         name = random.choice(sorted(tree["keys"]))
         grant = random.choice(tree["keys"][name]["grants"])
-        yield Case(_ask(random, name, grant), now_ms, approved_by, History(charges, now_ms))
+        yield Case(_ask(random, name, grant, now_ms), now_ms, approved_by, History(charges, now_ms))
 
 
-def _ask(random: Random, key: str, grant: Tree) -> Ask:
-    def fitting(listed: Any, values: tuple[Any, ...]) -> Any:
-        return random.choice(values if random.random() < _STRAY or not listed else listed)
+def _fitting(random: Random, listed: Any, values: tuple[Any, ...]) -> Any:
+    return random.choice(values if random.random() < _STRAY or not listed else listed)
 
+
+def _ask(random: Random, key: str, grant: Tree, now_ms: int) -> Ask:
+    facts = _facts(random, grant, _said(random, grant, now_ms))
+    address = random.choice(("10.1.2.3", "10.1.2.3", "10.1.3.3", "10.2.0.1", "2001:db8::1", None))
+    caller = _fitting(random, grant["callers"], CALLERS)
+    return Ask(key, "ethereum.transaction" if facts.chain_id else "intent", caller, facts, address)
+
+
+def _said(random: Random, grant: Tree, now_ms: int) -> Tree:
+    """Return what a request says beside what moves."""
     said: Tree = {
-        fact: fitting(grant.get(field), values)
+        fact: _fitting(random, grant.get(field), values)
         for fact, (field, values) in _FACTS.items()
         if field in grant or random.random() < _STRAY
     }
     if "side" in said:
         said["side"] = Side(said["side"])
-        said["price"] = to_text(random.choice((9, 10, 11)), 0)
-    chain_id = 1 if "chain_ids" in grant else None
+        said["price"] = _fitting(random, [None, "2"], ("1", "2", "3"))
+        said["quantity"] = random.choice((None, "1", "0.3"))
+    if "lifetime" in grant or random.random() < _STRAY:
+        ahead = random.choice(tuple(LIFETIMES.values())) + random.choice((-1, 0, 0, 1))
+        said["expires_at"] = now_ms // 1000 + ahead
+    said["session"] = random.random() < (0.5 if grant.get("session") else _STRAY)
+    return said
+
+
+def _facts(random: Random, grant: Tree, said: Tree) -> Facts:
+    if grant["action"] in whole_calls.ACTIONS:
+        return whole_calls.facts(random, grant["action"], **said)
     moved = tuple(_transfer(random, grant) for _ in range(random.choice((1, 1, 1, 2))))
     moved = moved if "assets" in grant or random.random() < _STRAY else ()
-    session = random.random() < (0.5 if grant.get("session") else _STRAY)
-    facts = Facts(grant["action"], moved, chain_id, session=session, **said)
-    address = random.choice(("10.1.2.3", "10.1.2.3", "10.1.3.3", "10.2.0.1", "2001:db8::1", None))
-    caller = fitting(grant["callers"], CALLERS)
-    return Ask(key, "ethereum.transaction" if chain_id else "intent", caller, facts, address)
+    if said.get("symbol") == SWAP and moved:
+        sold = replace(moved[0], asset="USD", amount=random.randint(1, 3))
+        said |= {"receives": _received(random, sold), "side": Side.SELL}
+        moved = (sold, *moved[1:])
+    return Facts(grant["action"], moved, 1 if "chain_ids" in grant else None, **said)
+
+
+def _received(random: Random, sold: Transfer) -> Transfer:
+    return Transfer("EUR", sold.amount * random.choice((1, 2, 2, 3)), None)
 
 
 def _transfer(random: Random, grant: Tree) -> Transfer:
