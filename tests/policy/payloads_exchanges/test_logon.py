@@ -62,10 +62,20 @@ def test_the_message_is_the_venues(payload: bytes, message: bytes) -> None:
     assert decode(TAG, payload).message == message
 
 
-def test_the_official_hmac_example() -> None:
-    """Deribit's documented signature is the one over our message."""
-    signature = hmac.new(b"ABCD", decode(TAG, DERIBIT).message, hashlib.sha256).hexdigest()
-    assert signature == "e20c9cd5639d41f8bbc88f4d699c4baf94a4f0ee320e9a116b72743c449eb994"
+@pytest.mark.parametrize(
+    ("payload", "secret", "signature"),
+    [
+        (DERIBIT, b"ABCD", "e20c9cd5639d41f8bbc88f4d699c4baf94a4f0ee320e9a116b72743c449eb994"),
+        (
+            b"deribit\n1576074319000\n1iqt2wls",
+            b"AMANDASECRECT",
+            "56590594f97921b09b18f166befe0d1319b198bbcdad7ca73382de2f88fe9aa1",
+        ),
+    ],
+)
+def test_the_official_hmac_examples(payload: bytes, secret: bytes, signature: str) -> None:
+    """Deribit's documented signatures are those over our message."""
+    assert hmac.new(secret, decode(TAG, payload).message, hashlib.sha256).hexdigest() == signature
 
 
 def test_the_official_ed25519_example() -> None:

@@ -15,6 +15,7 @@ from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
 from solders.message import Message, MessageV0, to_bytes_versioned
 from solders.pubkey import Pubkey
+from solders.signature import Signature
 from solders.system_program import (
     AdvanceNonceAccountParams,
     AssignParams,
@@ -23,7 +24,9 @@ from solders.system_program import (
     assign,
     transfer,
 )
+from solders.transaction import Transaction
 
+from policy import base58
 from policy.model import Facts, Role, Transfer
 from policy.payloads import decode
 from policy.payloads.solana import TAG, address, wire
@@ -37,6 +40,16 @@ TOKEN = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
 TOKEN_2022 = Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
 ASSOCIATED = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
 BLOCKHASH = Hash(bytes(range(32)))
+# The example of the JSON-RPC documentation, "sendTransaction", and the id that it returns.
+DOCUMENTED = (
+    "4hXTCkRzt9WyecNzV1XPgCDfGAZzQKNxLXgynz5QDuWWPSAZBZSHptvWRL3BjCvzUXRdKvHL2b7yGrRQcWyaqsaBCncVG7"
+    "BFggS8w9snUts67BSh3EqKpXLUm5UMHfD7ZBe9GhARjbNQMLJ1QD3Spr6oMTBU6EhdB4RD8CP2xUxr2u3d6fos36PD98XS"
+    "6oX8TQjLpsMwncs5DAMiD4nNnR8NBfyghGCWvCVifVwvA8B8TJxE1aiyiv2L429BCWfyzAme5sZW8rDb14NeCQHhZbtNqf"
+    "Xhcp2tAnaAT"
+)
+DOCUMENTED_ID = (
+    "2id3YC2jK9G5Wo2phDx4gJVAew8DcY5NAojnVuao8rkxwPYPe8cSwE5GzhEgJA2y8fVjDEo6iR6ykBvDxrTQrtpb"
+)
 
 
 def _own_account(owner: Pubkey, program: Pubkey, mint: Pubkey = MINT) -> Pubkey:
@@ -98,6 +111,18 @@ def test_a_transfer_is_read(build: type[bytes]) -> None:
         ),
         nonce=str(BLOCKHASH),
     )
+
+
+def test_the_official_example_is_read() -> None:
+    """The documented transaction's published signature is its payer's, over our message."""
+    transaction = Transaction.from_bytes(base58.decode(DOCUMENTED, 215))
+    decoded = decode(TAG, bytes(transaction.message))
+    payer = Pubkey.from_string("5ebCWDVzvDGyEbgfiv1ATMucpFJrM8nhrHvAwE4tUE2c")
+    [signature] = transaction.signatures
+    assert signature == Signature.from_string(DOCUMENTED_ID)
+    assert signature.verify(payer, decoded.message)
+    destination = "vines1vzrYbzLMRdu58ou5XTby4qAqVRLmqo36NKPTg"
+    assert decoded.facts.transfers[0] == Transfer(SOL, 5_000_000_000, destination, decimals=9)
 
 
 @pytest.mark.parametrize("program", [TOKEN, TOKEN_2022])
