@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import coincurve
@@ -120,10 +121,23 @@ class PublicKey:
         Raises:
             SignatureInvalidError: none is; the signature is not this key's.
         """
-        for candidate in _RECOVERY_IDS:
-            if _recover(digest, signature + bytes([candidate])) == self.point:
-                return candidate
-        raise SignatureInvalidError(f"the signature is not from {self.name}")
+        found = recovery_id(self.point, digest, signature)
+        if found is None:
+            raise SignatureInvalidError(f"the signature is not from {self.name}")
+        return found
+
+
+# A signature that was verified by its recovery is asked for its recovery id right after.
+@lru_cache(maxsize=1024)
+def recovery_id(point: bytes, digest: bytes, signature: bytes) -> int | None:
+    """Return the recovery id of a secp256k1 signature; None when it is not the key's.
+
+    What is returned shows that the signature is right, but for a high s.
+    """
+    for candidate in _RECOVERY_IDS:
+        if _recover(digest, signature + bytes([candidate])) == point:
+            return candidate
+    return None
 
 
 def _recover(digest: bytes, signature: bytes) -> bytes | None:

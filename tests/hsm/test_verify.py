@@ -36,11 +36,28 @@ def test_right_and_wrong(pool: Pool, sign: Sign, algorithm: Algorithm) -> None:
         assert not verify(MESSAGE, Digest.NATIVE, bad)
 
 
-def test_high_s_is_refused(pool: Pool, sign: Sign) -> None:
+def test_keccak_right_and_wrong(pool: Pool, sign: Sign) -> None:
+    """A signature that is verified by recovering its key is refused for the same reasons."""
+    verify = _verifier(pool, Algorithm.ECDSA_SECP256K1)
+    for number in range(8):  # either recovery id
+        message = MESSAGE + bytes([number])
+        good = sign(Algorithm.ECDSA_SECP256K1, message, Digest.KECCAK256)
+        assert verify(message, Digest.KECCAK256, good)
+        assert not verify(MESSAGE, Digest.KECCAK256, good)
+        assert not verify(message, Digest.NATIVE, good)
+        flipped = good[:-1] + bytes([good[-1] ^ 1])
+        for bad in (flipped, good[:-1], good + b"\0", b"", bytes(64), b"\xff" * 64):
+            assert not verify(message, Digest.KECCAK256, bad)
+
+
+@pytest.mark.parametrize("digest", [Digest.NATIVE, Digest.KECCAK256])
+def test_high_s_is_refused(pool: Pool, sign: Sign, digest: Digest) -> None:
     """The other form of a right secp256k1 signature is not released."""
-    good = sign(Algorithm.ECDSA_SECP256K1, MESSAGE)
+    good = sign(Algorithm.ECDSA_SECP256K1, MESSAGE, digest)
     high = good[:32] + (N - int.from_bytes(good[32:])).to_bytes(32)
-    assert not _verifier(pool, Algorithm.ECDSA_SECP256K1)(MESSAGE, Digest.NATIVE, high)
+    verify = _verifier(pool, Algorithm.ECDSA_SECP256K1)
+    assert verify(MESSAGE, digest, good)
+    assert not verify(MESSAGE, digest, high)
 
 
 @pytest.mark.parametrize("algorithm", [a for a in Algorithm if a.is_mac])

@@ -78,6 +78,12 @@ def encode(item: Item) -> bytes:
     return _prefixed(item, STRING)
 
 
+def extended(encoded: bytes, further: list[Item]) -> bytes:
+    """Return an encoded list with further items at its end; what it has is not looked at."""
+    start, end = _span(encoded, 0, len(encoded), encoded[0], LIST, "list")
+    return _prefixed(encoded[start:end] + b"".join(map(encode, further)), LIST)
+
+
 def _prefixed(content: bytes, base: int) -> bytes:
     size = len(content)
     if size <= 55:  # noqa: PLR2004 - the boundary of appendix B

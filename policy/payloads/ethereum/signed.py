@@ -33,8 +33,7 @@ def assemble(payload: bytes, signature: bytes, y_parity: int) -> bytes:
         chain_id = int.from_bytes(_bytes(items[6]))
         v = rlp.scalar(chain_id * 2 + EIP_155_OFFSET + y_parity)
         return rlp.encode([*items[:6], v, r, s])
-    items = _items(payload[1:])
-    return payload[:1] + rlp.encode([*items, rlp.scalar(y_parity), r, s])
+    return payload[:1] + rlp.extended(payload[1:], [rlp.scalar(y_parity), r, s])
 
 
 def transaction_hash(raw: bytes) -> bytes:
