@@ -33,8 +33,9 @@ from signer.model import (
 )
 
 # Requests in a round of several callers; a caller with so many goes alone; rounds at once,
-# so that one can sign while another waits for the disk.
-GATHERED, ALONE, ROUNDS = 64, 16, 2
+# so that one can sign while another waits for the disk; but one after the other from so
+# many requests on, which costs less than it loses.
+GATHERED, ALONE, ROUNDS, LARGE = 64, 16, 2, 8
 
 Result = Signed | Validated | SigngateError
 
@@ -74,7 +75,7 @@ class Signing:
     def __init__(self, ledger: Ledger, pool: Pool) -> None:
         self._ledger = ledger
         self._pool = pool
-        self._gathering = Gathering(self._sign_together, GATHERED, _lost, ROUNDS)
+        self._gathering = Gathering(self._sign_together, GATHERED, _lost, ROUNDS, LARGE)
 
     def sign(self, requests: Sequence[SignRequest], deadline: float) -> list[Result]:
         """Decide all requests in one transaction, sign what was granted, in order.

@@ -96,7 +96,7 @@ def install(directory: Path, *, keys: int = 0) -> Environment:
 def _tune(made: Environment) -> None:
     """Have enough handlers and room for each, and let calls take long on a busy machine."""
     text = made.config.read_text(encoding="utf-8")
-    tuned = "[server]\nrequest_seconds = 60\nthreads = 32\n"
+    tuned = "[server]\nrequest_seconds = 60\nthreads = 48\n"
     if "[server]" in text:
         raise LoadtestError("the example configuration has a [server] section by now: tune that")
     text = re.sub(r"(?m)^(sessions = .*)$", r"\1\nqueue = 64", text)

@@ -115,7 +115,7 @@ class Worker:
             return None
 
     def _serve(self, session: BoundSession) -> None:
-        ping_at = self._next_ping()
+        used, idle = time.monotonic(), self._idle_seconds()
         while self._usable(session):
             job = self._desk.take(TICK_SECONDS, self.slot.name)
             if job is not None:
@@ -124,20 +124,19 @@ class Worker:
                     break
                 if not self._work(session, job):
                     return
-                ping_at = 0.0
-            elif ping_at and time.monotonic() >= ping_at:
+                used = self._since
+            elif time.monotonic() - used >= idle:
                 if not self._ping(session):
                     break
-                ping_at = 0.0
-            ping_at = ping_at or self._next_ping()
+                used, idle = time.monotonic(), self._idle_seconds()
         self._note(SessionEvent.RETIRED)
 
     def _usable(self, session: BoundSession) -> bool:
         going_on = not (self._dismissed or self._stopping.is_set())
         return going_on and self.slot.is_current(session)
 
-    def _next_ping(self) -> float:
-        return time.monotonic() + self._keepalive_seconds * _random.uniform(0.5, 0.9)
+    def _idle_seconds(self) -> float:
+        return self._keepalive_seconds * _random.uniform(0.5, 0.9)
 
     def _ping(self, session: BoundSession) -> bool:
         code = session.ping()
