@@ -10,8 +10,6 @@ from fractions import Fraction
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from urllib.request import Request
 
-from btclib import b32
-from eth_utils.address import to_checksum_address
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,39 +17,29 @@ from policy.payloads import decode
 from policy.payloads.bitmex import TAG
 from tests.policy.payloads.examples import oracle
 from tests.policy.payloads.stock_keys import SECRET
+from tests.policy.payloads_exchanges import made_up
 
 HOST = "https://www.bitmex.com"
 ORDER, WITHDRAWAL = "/api/v1/order", "/api/v1/user/requestWithdrawal"
 SCALE = {"XBt": ("XBT", 10**8), "USDt": ("USDT", 10**6), "Gwei": ("ETH", 10**9)}
 Form = dict[str, str]
 
-_expiries = st.integers(10**9, 10**10 - 1).map(str)
-_ids = st.from_regex(r"[A-Za-z0-9]{1,32}", fullmatch=True)
-_whole = st.integers(1, 10**18 - 1).map(str)
-_decimals = st.from_regex(
-    r"[1-9][0-9]{0,17}(\.[0-9]{0,17}[1-9])?|0\.[0-9]{0,17}[1-9]", fullmatch=True
-).filter(str.isascii)
 _orders = st.fixed_dictionaries(
     {
-        "clOrdID": _ids,
+        "clOrdID": made_up.ids,
         "ordType": st.just("Limit"),
-        "orderQty": _whole,
-        "price": _decimals,
+        "orderQty": made_up.whole,
+        "price": made_up.decimals,
         "side": st.sampled_from(["Buy", "Sell"]),
         "symbol": st.from_regex(r"[A-Z0-9]{3,20}", fullmatch=True),
         "timeInForce": st.sampled_from(["GoodTillCancel", "ImmediateOrCancel", "FillOrKill"]),
     },
     optional={"execInst": st.just("ParticipateDoNotInitiate")},
 )
-_addresses = (
-    st.binary(min_size=20, max_size=20).map(to_checksum_address)
-    | st.binary(min_size=20, max_size=20).map(lambda program: b32.address_from_witness(0, program))
-    | st.from_regex(r"[T13][1-9A-HJ-NP-Za-km-z]{25,40}", fullmatch=True)
-)
 _withdrawals = st.fixed_dictionaries(
     {
-        "address": _addresses,
-        "amount": _whole,
+        "address": made_up.addresses,
+        "amount": made_up.whole,
         "currency": st.sampled_from(sorted(SCALE)),
         "network": st.from_regex(r"[a-z0-9]{1,16}", fullmatch=True),
     }
@@ -79,7 +67,7 @@ def _accepted(request: Request) -> Form:
 
 
 @oracle
-@given(_orders, _expiries)
+@given(_orders, made_up.seconds)
 def test_the_venue_accepts_an_order_and_reads_the_same(order: Form, expires: str) -> None:
     """The venue's own signature is ours, and the facts are what its parser reads."""
     request, payload = _sent("POST", ORDER, expires, order)
@@ -97,7 +85,7 @@ def test_the_venue_accepts_an_order_and_reads_the_same(order: Form, expires: str
 
 
 @oracle
-@given(_ids, _expiries)
+@given(made_up.ids, made_up.seconds)
 def test_the_venue_accepts_a_cancellation_and_reads_the_same(name: str, expires: str) -> None:
     """A cancellation moves nothing and names one order."""
     request, payload = _sent("DELETE", ORDER, expires, {"clOrdID": name})
@@ -107,7 +95,7 @@ def test_the_venue_accepts_a_cancellation_and_reads_the_same(name: str, expires:
 
 
 @oracle
-@given(_withdrawals, _expiries)
+@given(_withdrawals, made_up.seconds)
 def test_the_venue_accepts_a_withdrawal_and_reads_the_same(members: Form, expires: str) -> None:
     """The venue's units are read as so many coins, to the address that it reads."""
     request, payload = _sent("POST", WITHDRAWAL, expires, members)

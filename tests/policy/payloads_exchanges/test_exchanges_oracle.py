@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from policy.model import Side, Transfer
 from policy.payloads import decode
 from tests.policy.payloads.examples import oracle
+from tests.policy.payloads_exchanges import made_up
 
 
 class Order(NamedTuple):
@@ -156,15 +157,12 @@ CLIENTS: dict[str, Callable[[Order], Sent]] = {
     "kraken.request": _kraken,
     "okx.request": _okx,
 }
-_decimals = st.from_regex(
-    r"[1-9][0-9]{0,17}(\.[0-9]{0,17}[1-9])?|0\.[0-9]{0,17}[1-9]", fullmatch=True
-).filter(str.isascii)
 _orders = st.builds(
     Order,
     st.sampled_from(Side),
-    _decimals,
-    _decimals,
-    st.from_regex(r"[A-Za-z0-9]{1,32}", fullmatch=True),
+    made_up.decimals,
+    made_up.decimals,
+    made_up.ids,
     st.integers(10**12, 10**13 - 1),
 )
 

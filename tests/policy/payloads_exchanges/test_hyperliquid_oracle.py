@@ -13,22 +13,20 @@ from policy.keccak import keccak256
 from policy.payloads import decode
 from policy.payloads.hyperliquid import action, transfer
 from tests.policy.payloads.examples import oracle
+from tests.policy.payloads_exchanges import made_up
 
 KEY = Account.from_key(b"\x46" * 32)
 WIRE_ORDER = "abpsrtc"  # which MessagePack keeps
 ZERO = "0x" + "0" * 40
 Tree = dict[str, Any]
 
-_decimals = st.from_regex(r"[1-9][0-9]{0,17}(\.[0-9]{0,17}[1-9])?", fullmatch=True).filter(
-    str.isascii
-)
 _times = st.integers(10**12, 10**13 - 1)
 _wires = st.fixed_dictionaries(
     {
         "a": st.integers(0, 9999),
         "b": st.booleans(),
-        "p": _decimals,
-        "s": _decimals,
+        "p": made_up.decimals,
+        "s": made_up.decimals,
         "r": st.booleans(),
         "t": st.sampled_from(["Alo", "Gtc", "Ioc"]).map(lambda tif: {"limit": {"tif": tif}}),
     },
@@ -76,7 +74,7 @@ def test_an_orders_typed_data_is_the_oracles(
     st.sampled_from(["Mainnet", "Testnet"]),
     st.sampled_from(["0x66eee", "0xa4b1"]),
     st.binary(min_size=20, max_size=20),
-    _decimals,
+    made_up.decimals,
     _times,
 )
 def test_a_transfers_typed_data_is_the_oracles(

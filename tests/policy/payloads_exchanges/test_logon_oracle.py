@@ -22,6 +22,7 @@ from policy.payloads import decode
 from policy.payloads.logon import LOGONS, TAG
 from tests.policy.payloads.examples import oracle
 from tests.policy.payloads.stock_keys import ED25519, SECRET, SIGN
+from tests.policy.payloads_exchanges import made_up
 
 API_KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zv"
 Lines = Sequence[str]
@@ -146,9 +147,6 @@ def _fix_accept(frame: bytes) -> Read:
     return Read(1000 * seconds + fraction)
 
 
-_seconds = st.integers(10**9, 10**10 - 1).map(str)
-_milliseconds = st.integers(10**12, 10**13 - 1).map(str)
-_nonces = st.from_regex(r"[A-Za-z0-9]{1,32}", fullmatch=True)
 _keys = st.from_regex(r"[A-Za-z0-9]{8,64}", fullmatch=True)
 _companies = st.from_regex(r"[A-Za-z0-9_-]{1,32}", fullmatch=True)
 _sending = st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31)).map(  # noqa: DTZ001 - UTC
@@ -156,24 +154,27 @@ _sending = st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31)).map(  # no
 )
 
 VENUES = {
-    "okx": Venue(st.tuples(_seconds), Algorithm.HMAC_SHA256, _okx_send, _okx_accept),
+    "okx": Venue(st.tuples(made_up.seconds), Algorithm.HMAC_SHA256, _okx_send, _okx_accept),
     "bybit": Venue(
-        st.tuples(_milliseconds),
+        st.tuples(made_up.milliseconds),
         Algorithm.HMAC_SHA256,
         _realtime_send("auth"),
         _realtime_accept(1),
     ),
     "bitmex": Venue(
-        st.tuples(_seconds),
+        st.tuples(made_up.seconds),
         Algorithm.HMAC_SHA256,
         _realtime_send("authKeyExpires"),
         _realtime_accept(1000),
     ),
     "binance": Venue(
-        st.tuples(_keys, _milliseconds), Algorithm.ED25519, _binance_send, _binance_accept
+        st.tuples(_keys, made_up.milliseconds), Algorithm.ED25519, _binance_send, _binance_accept
     ),
     "deribit": Venue(
-        st.tuples(_milliseconds, _nonces), Algorithm.HMAC_SHA256, _deribit_send, _deribit_accept
+        st.tuples(made_up.milliseconds, made_up.ids),
+        Algorithm.HMAC_SHA256,
+        _deribit_send,
+        _deribit_accept,
     ),
     "binance-fix": Venue(
         st.tuples(_companies, st.just("SPOT"), st.just("1"), _sending),
