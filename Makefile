@@ -116,10 +116,9 @@ refusals: $(INSTALLED) ## Write the table of refusals in deploy/docs from the co
 	$(BIN)/python -m deploy.dev.refusals
 
 .PHONY: mutate
-MODULES ?= policy.engine* policy.windows* policy.rules* policy.amounts* policy.freezes* policy.hours* policy.networks* policy.groups* policy.compile* policy.compare*
-mutate: $(INSTALLED) ## Does a test fail for each mutant of the policy's core: make mutate MODULES='policy.engine*'
-	SIGNGATE_COMPARE_PAIRS=40 mutmut run --max-children $(JOBS) $(MODULES)
-	mutmut results
+mutate: $(INSTALLED) ## Does a test fail for each mutant of policy/: make mutate MODULES='policy.engine policy.compare*'
+	SIGNGATE_PROFILE=mutants SIGNGATE_COMPARE_PAIRS=20 SIGNGATE_FUZZ_EXAMPLES=10 \
+	  $(BIN)/python -m tests.mutation.campaign --jobs $(JOBS) $(ARGS) $(MODULES)
 
 .PHONY: lock
 lock: ## Resolve the locked versions again

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.support.softhsm import SoftHsm, make_softhsm
 
@@ -14,7 +14,15 @@ SPARE_TOKENS = ("signgate-scratch", "signgate-pin", "signgate-twin", "signgate-t
 settings.register_profile(
     "shared", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
-settings.load_profile("shared")
+# A mutant is killed by the first example that fails: nothing is shrunk, kept or drawn anew.
+settings.register_profile(
+    "mutants",
+    settings.get_profile("shared"),
+    database=None,
+    derandomize=True,
+    phases=(Phase.explicit, Phase.generate),
+)
+settings.load_profile(os.environ.get("SIGNGATE_PROFILE", "shared"))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,67 @@
+"""The clean run: every test once, to learn which lines it runs and what it costs."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import coverage
+import pytest
+
+_IMPORTED = ""  # coverage's name for what runs before the first test
+
+
+class Runner:
+    """A pytest plugin that runs one test as pytest does, and says why it failed."""
+
+    def __init__(self) -> None:
+        self._failures: list[str] = []
+
+    def failure(self, item: pytest.Item, following: pytest.Item | None) -> str:
+        """Return what the test says, or nothing; ``following`` shares its fixtures."""
+        self._failures.clear()
+        item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
+        return "\n".join(self._failures)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep failures of setup, call and teardown."""
+        if report.failed:
+            self._failures.append(report.longreprtext or "failed")
+
+
+class Clean:
+    """Which tests run a line, cheapest first; those that fail without a mutant stay out."""
+
+    def __init__(
+        self, measured: coverage.Coverage, runner: Runner, items: Sequence[pytest.Item]
+    ) -> None:
+        self.failed: dict[str, str] = {}
+        self._items: dict[str, pytest.Item] = {}
+        self.seconds: dict[str, float] = {}
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            measured.switch_context(item.nodeid)
+            begun = time.process_time()
+            if why := runner.failure(item, following):
+                self.failed[item.nodeid] = why
+                continue
+            self.seconds[item.nodeid] = time.process_time() - begun
+            self._items[item.nodeid] = item
+        measured.stop()
+        self._data = measured.get_data()
+        self._lines: dict[str, dict[int, list[str]]] = defaultdict(dict)
+
+    def running(self, path: Path, lines: Iterable[int], slowest: float) -> list[pytest.Item]:
+        """Return the tests that run one of the lines and cost at most so many seconds."""
+        names = self._contexts(path, lines) & self.seconds.keys()
+        known = sorted(names, key=lambda name: (self.seconds[name], name))
+        return [self._items[name] for name in known if self.seconds[name] <= slowest]
+
+    def imported(self, path: Path, lines: Iterable[int]) -> bool:
+        """Whether one of the lines runs before the first test."""
+        return _IMPORTED in self._contexts(path, lines)
+
+    def _contexts(self, path: Path, lines: Iterable[int]) -> set[str]:
+        where = str(path.resolve())
+        if where not in self._lines:
+            self._lines[where] = self._data.contexts_by_lineno(where)
+        return {name for line in lines for name in self._lines[where].get(line, ())}
