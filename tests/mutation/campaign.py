@@ -18,12 +18,14 @@ import pytest
 
 from tests.mutation.clean import Clean, Runner
 from tests.mutation.mutants import Module, Mutant
-from tests.mutation.trial import KILLED, SURVIVED, UNREACHED, Live, begin
+from tests.mutation.trial import KILLED, UNREACHED, Child, Live, Trial, begin
 
 SOURCE = "policy"
 FLOOR = 95  # per cent killed
 SLOWEST = 0.5  # seconds of a test that is run against a mutant
+BATCH = 16  # mutants of a process
 SEED = 1
+_NO_TESTS = pytest.ExitCode.NO_TESTS_COLLECTED
 
 
 class Plan(NamedTuple):
@@ -64,55 +66,49 @@ class Campaign:
             mutants = sorted(Random(SEED).sample(mutants, self._plan.sample))
         survivors = sorted(self._survivors(module, mutants))
         for mutant in survivors:
-            _say(
-                f"{module.path}:{mutant.lines.start} #{mutant.number}\n{module.difference(mutant)}"
-            )
+            _say(f"{module.path}:{mutant.lines.start} #{mutant.number}")
+            _say(module.difference(mutant))
         self.tried += len(mutants)
         self.killed += len(mutants) - len(survivors)
         found = f"{len(mutants)} of {len(module.mutants)} mutants tried"
         _say(f"{module.name}: {found}, {len(survivors)} survived")
 
     def _survivors(self, module: Module, mutants: Sequence[Mutant]) -> Iterator[Mutant]:
-        running: dict[int, Mutant] = {}
-        for mutant in mutants:
-            if len(running) == self._plan.jobs:
-                yield from self._reap(module, running)
-            running[self._begin(module, mutant)] = mutant
-        while running:
-            yield from self._reap(module, running)
+        waiting = [self._trial(module, mutant) for mutant in mutants]
+        running: dict[int, Child] = {}
+        while waiting or running:
+            while waiting and len(running) < self._plan.jobs:
+                child = begin(self._live, self._runner, module, waiting[:BATCH])
+                del waiting[:BATCH]
+                running[child.process] = child
+            child = running.pop(os.wait()[0])
+            results, missed = child.outcome()
+            waiting += missed
+            for trial, result in zip(child.trials, results, strict=False):
+                if result != KILLED and not self._killed_alone(module, trial, result):
+                    yield trial.mutant
 
-    def _begin(self, module: Module, mutant: Mutant) -> int:
-        items = self._running(module, mutant)
-        seconds = sum(self._clean.seconds[item.nodeid] for item in items)
-        return begin(self._live, self._runner, module, mutant, items, seconds)
-
-    def _running(self, module: Module, mutant: Mutant) -> list[pytest.Item]:
+    def _trial(self, module: Module, mutant: Mutant) -> Trial:
         slowest = self._plan.slowest
-        found = self._clean.running(module.path, mutant.lines, slowest)
-        return found or self._clean.running(module.path, mutant.around, slowest)
+        items = self._clean.running(module.path, mutant.lines, slowest)
+        items = items or self._clean.running(module.path, mutant.around, slowest)
+        return Trial(mutant, items, sum(self._clean.seconds[item.nodeid] for item in items))
 
-    def _reap(self, module: Module, running: dict[int, Mutant]) -> Iterator[Mutant]:
-        child, status = os.wait()
-        mutant = running.pop(child)
-        code = os.waitstatus_to_exitcode(status)
-        if code < 0 or code == KILLED:
-            return
-        imported = code == UNREACHED or self._clean.imported(module.path, mutant.lines)
-        if imported and self._plan.alone:
-            items = self._running(module, mutant)
-            code = _alone(module, mutant, [item.nodeid for item in items])
-        if code in {SURVIVED, UNREACHED}:
-            yield mutant
+    def _killed_alone(self, module: Module, trial: Trial, result: int) -> bool:
+        imported = result == UNREACHED or self._clean.imported(module.path, trial.mutant.lines)
+        tests = [item.nodeid for item in trial.items]
+        return self._plan.alone and imported and _alone(module, trial.mutant, tests)
 
 
-def _alone(module: Module, mutant: Mutant, tests: list[str]) -> int:
+def _alone(module: Module, mutant: Mutant, tests: list[str]) -> bool:
+    """Whether the tests of a new process kill the mutant."""
     if not tests:
-        return SURVIVED
+        return False
     command = [sys.executable, "-m", "tests.mutation.alone", str(module.path), str(mutant.number)]
     done = subprocess.run(
         command, input="\n".join(tests), text=True, check=False, capture_output=True
     )
-    return done.returncode
+    return done.returncode not in {pytest.ExitCode.OK, _NO_TESTS}
 
 
 def _files(names: Sequence[str]) -> list[Path]:

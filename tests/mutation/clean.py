@@ -17,7 +17,7 @@ class Runner:
     def __init__(self) -> None:
         self._failures: list[str] = []
 
-    def failure(self, item: pytest.Item, following: pytest.Item | None) -> str:
+    def failure(self, item: pytest.Item, following: pytest.Item | None = None) -> str:
         """Return what the test says, or nothing; ``following`` shares its fixtures."""
         self._failures.clear()
         item.ihook.pytest_runtest_protocol(item=item, nextitem=following)

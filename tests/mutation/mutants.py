@@ -42,9 +42,16 @@ class Module:
     def mutated(self, mutant: Mutant) -> str:
         """Return the module with that one change."""
         change = self._mutations[mutant.number]
-        tree = self._tree.deep_replace(change.original_node, change.mutated_node)
-        assert isinstance(tree, cst.Module)
-        return tree.code
+        whole = _function(change)
+        assert whole is not None
+        old: cst.CSTNode = whole
+        new: object = whole.deep_replace(change.original_node, change.mutated_node)
+        while old is not self._tree:  # deep_replace of a whole module takes twenty times as long
+            parent = self._parents[old]
+            new = _replaced(parent, old, new)
+            old = parent
+        assert isinstance(new, cst.Module)
+        return new.code
 
     def difference(self, mutant: Mutant) -> str:
         """Return the change as lines that begin with - and +."""
@@ -64,6 +71,12 @@ class Module:
     def _lines(self, node: cst.CSTNode) -> range:
         position = self._positions[node]
         return range(position.start.line, position.end.line + 1)
+
+
+def _replaced(parent: cst.CSTNode, old: cst.CSTNode, new: object) -> cst.CSTNode:
+    if isinstance(parent, cst.Module | cst.IndentedBlock):
+        return parent.with_changes(body=[new if item is old else item for item in parent.body])
+    return parent.with_changes(body=new)
 
 
 def _function(mutation: Mutation) -> cst.FunctionDef | None:
