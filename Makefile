@@ -112,8 +112,9 @@ proto: $(INSTALLED) ## Generate signer/v1 from proto/
 	$(BIN)/python -m deploy.dev.protos
 
 .PHONY: refusals
-refusals: $(INSTALLED) ## Write the table of refusals in deploy/docs from the code
+refusals: $(INSTALLED) ## Write the table of refusals in deploy/docs, and the words on record, from the code
 	$(BIN)/python -m deploy.dev.refusals
+	$(BIN)/python -m tests.policy.payloads.recorded
 
 .PHONY: mutate
 mutate: $(INSTALLED) ## Does a test fail for each mutant of policy/: make mutate MODULES='policy.engine policy.compare*'

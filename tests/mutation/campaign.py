@@ -5,6 +5,7 @@ floor was killed.
 """
 
 import argparse
+import gc
 import os
 import subprocess
 import sys
@@ -56,6 +57,7 @@ class Campaign:
         for name, why in self._clean.failed.items():
             _say(f"{why}\nfails without any mutant, and is left out: {name}")
         self._live = Live()
+        gc.freeze()  # children share the pages of what never changes
         for path in _files(self._plan.modules):
             self._module(Module(path))
         return True

@@ -64,7 +64,6 @@ class Live:
                 self._functions[item.__code__.co_filename].append(item)
             elif type(item) is _lru_cache_wrapper:
                 self._caches.append(item)
-        gc.freeze()  # children share the pages of what never changes
 
     @contextmanager
     def mutated(self, module: Module, mutant: Mutant) -> Iterator[bool]:

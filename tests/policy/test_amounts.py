@@ -78,3 +78,23 @@ def test_text_and_back_is_the_same_amount(amount: int, decimals: int) -> None:
 def test_text_has_no_needless_zeros(amount: int, decimals: int, text: str) -> None:
     """Each amount has one spelling on the way out."""
     assert amounts.to_text(amount, decimals) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "decimals", "wanted", "rescaled"),
+    [
+        (7, None, 3, 7),
+        (7, 3, 3, 7),
+        (7, 0, 2, 700),
+        (700, 2, 0, 7),
+        (701, 2, 0, 8),
+        (799, 2, 0, 8),
+        (10**36 + 1, 36, 0, 2),
+        (0, 36, 6, 0),
+    ],
+)
+def test_other_decimals_never_count_too_little(
+    amount: int, decimals: int | None, wanted: int, rescaled: int
+) -> None:
+    """More decimals are exact; fewer round up to the next base unit."""
+    assert amounts.rescale(amount, decimals, wanted) == rescaled
