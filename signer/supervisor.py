@@ -27,7 +27,6 @@ from signer.errors import EXIT_RESTART, ConfigError, SigngateError
 PAUSES = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # seconds before a restart, by failures so far
 STEADY_SECONDS = 60.0  # a process that served this long has no failures any more
 REPLACED_SECONDS = 0.5  # between looks at one that is being replaced
-START_SECONDS = 60.0
 KILL_SECONDS = 10.0  # beyond the drain that is configured
 READY = b"ready"
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -46,6 +45,7 @@ class Process:
     name: str
     command: tuple[str, ...]
     cpu: int | None = None
+    start_seconds: float = 60.0  # until it must be ready
     running: asyncio.subprocess.Process | None = field(default=None, repr=False)
     failures: int = 0  # starts that failed and ends that came too soon
 
@@ -74,12 +74,18 @@ class Process:
             if self.cpu is not None:
                 os.sched_setaffinity(self.running.pid, {self.cpu})
             said = asyncio.get_running_loop().run_in_executor(None, pipe.read)
-            await asyncio.wait([said], timeout=START_SECONDS)
+            await asyncio.wait([said], timeout=self.start_seconds)
             if not said.done():
-                self.signal(signal.SIGKILL)
+                self._end_start()
             if await said != READY:
                 await self.running.wait()
                 raise StartError(f"{self.name} did not start")
+
+    def _end_start(self) -> None:
+        """Kill it, and say so: what is killed says nothing itself."""
+        seconds, hint = self.start_seconds, "[server] start_seconds allows more"
+        _log.error("killed, since it did not start", process=self.name, seconds=seconds, hint=hint)
+        self.signal(signal.SIGKILL)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, if it still runs."""
@@ -207,13 +213,13 @@ def _reserved(address: str) -> socket.socket:
     return held
 
 
-def _processes(path: Path, workers: int, directory: str) -> list[Process]:
+def _processes(path: Path, config: Config, workers: int, directory: str) -> list[Process]:
     base = (sys.executable, "-m", "signer.cli", "process", "--config", str(path))
     cpus = sorted(os.sched_getaffinity(0))
 
     def process(name: str, role: str, cpu: int | None = None) -> Process:
         options = (f"--role={role}", f"--name={name}", f"--directory={directory}")
-        return Process(name, base + options, cpu)
+        return Process(name, base + options, cpu, config.server.start_seconds)
 
     # One signing process a core, and pinned: else two fifths of its time are wake-ups.
     return [
@@ -226,7 +232,7 @@ def _processes(path: Path, workers: int, directory: str) -> list[Process]:
 
 
 async def _run(path: Path, config: Config, workers: int, directory: str) -> None:
-    processes = _processes(path, workers, directory)
+    processes = _processes(path, config, workers, directory)
     supervisor = Supervisor(processes, config.server.drain_seconds)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -122,6 +122,18 @@ def test_pauses_grow() -> None:
     assert pauses[-1] == pauses[-2] == 30
 
 
+def test_a_start_that_hangs_is_ended(workers: Environment) -> None:
+    """A process that is not ready in time is killed, and the log says what would wait longer."""
+    with workers.config.open("a", encoding="utf-8") as file:
+        file.write("\n[server]\nstart_seconds = 1\n")
+    (workers.directory / "pin").unlink()
+    os.mkfifo(workers.directory / "pin", 0o600)  # reading it waits for ever
+    ended = workers.signgate("serve", "--config", str(workers.config), "--workers=2", check=False)
+    assert ended.returncode == 1
+    assert "killed, since it did not start" in ended.stderr
+    assert "[server] start_seconds allows more" in ended.stderr
+
+
 def test_a_busy_port_is_found_before_anything_starts(workers: Environment) -> None:
     """Somebody else's listener is not joined, nor is a port without a number shared."""
     text = workers.config.read_text(encoding="utf-8")
