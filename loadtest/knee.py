@@ -1,5 +1,6 @@
 """Goes up the rate, one short run a step, until the latency bends or the server falls behind."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -25,21 +26,54 @@ def find(profile: Profile, target: Target, view: View, verify: float = 1.0) -> R
     sweep = profile.sweep
     if sweep is None:
         raise LoadtestError("the profile has no [sweep]")
-    steps: list[Step] = []
-    best: Report | None = None
-    for number in range(sweep.steps):
-        rate = sweep.start * sweep.factor**number
-        report = runner.run(profile.at_rate(rate, sweep), target, view, verify)
-        step = step_of(rate, report, steps, sweep)
-        steps.append(step)
-        view.say(_line(step))
-        if best is None or not step.bend or _is_wrong(report):
-            best = report
-        if step.bend:
+    climb = _Climb(profile, sweep, target, view, verify)
+    rate = sweep.start
+    for _ in range(sweep.steps):
+        if climb.take(rate).bend:
             break
-    assert best is not None  # noqa: S101 - a sweep has at least two steps
-    good = [step.rate for step in steps if not step.bend]
-    return replace(best, steps=steps, knee=good[-1] if good else None)
+        rate *= sweep.factor
+    for _ in range(sweep.refinements):
+        good, bad = climb.bounds
+        if not good or not bad or climb.wrong:
+            break
+        climb.take(math.sqrt(good * bad))
+    steps = sorted(climb.steps, key=lambda step: step.rate)
+    return replace(climb.best, steps=steps, knee=climb.bounds[0] or None)
+
+
+class _Climb:
+    """The steps so far, and the report of the best of them."""
+
+    best: Report
+
+    def __init__(
+        self, profile: Profile, sweep: Sweep, target: Target, view: View, verify: float
+    ) -> None:
+        self._profile = profile
+        self._sweep = sweep
+        self._target = target
+        self._view = view
+        self._verify = verify
+        self.steps: list[Step] = []
+        self.wrong = False
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The highest good rate and the lowest above it that was not; 0 where there is none."""
+        bad = min((step.rate for step in self.steps if step.bend), default=0.0)
+        return max((step.rate for step in self.steps if not step.bend), default=0.0), bad
+
+    def take(self, rate: float) -> Step:
+        """Run one step."""
+        wanted = self._profile.at_rate(rate, self._sweep)
+        report = runner.run(wanted, self._target, self._view, self._verify)
+        step = step_of(rate, report, self.steps, self._sweep)
+        self.wrong = _is_wrong(report)
+        if self.wrong or not self.steps or (not step.bend and rate > self.bounds[0]):
+            self.best = report
+        self.steps.append(step)
+        self._view.say(_line(step))
+        return step
 
 
 def step_of(rate: float, report: Report, before: Sequence[Step], sweep: Sweep) -> Step:

@@ -90,6 +90,8 @@ class Sweep(Table):
         start: calls a second of the first step.
         factor: each step's rate over the one before, above 1.
         steps: the most steps to take.
+        refinements: further steps between the last good rate and the first that was
+            not, each half way in proportion; default 2.
         warm_up_seconds: not measured, at the step's rate.
         seconds: measured.
         bend: the knee is passed when p99 is this many times the lowest of the
@@ -101,6 +103,7 @@ class Sweep(Table):
     start: Positive
     factor: Annotated[float, Field(gt=1)] = 1.25
     steps: Annotated[int, Field(ge=2, le=100)] = 15
+    refinements: Annotated[int, Field(ge=0, le=10)] = 2
     warm_up_seconds: Positive = 1.0
     seconds: Positive = 5.0
     bend: Annotated[float, Field(gt=1)] = 4.0

@@ -19,7 +19,7 @@ from loadtest import live, report
 from loadtest.bench import gate, growth, latency, outcome, ratios, steady
 from loadtest.bench.growth import Growth, Range
 from loadtest.bench.outcome import Outcome
-from loadtest.bench.ratios import ONE, Bench
+from loadtest.bench.ratios import Bench
 from loadtest.bench.sample import Sample
 from loadtest.errors import LoadtestError
 
@@ -97,12 +97,8 @@ class Run:
             self.outcome.figures += everything.figures(self.outcome.growth)
 
     def _steady(self, bench: Bench) -> None:
-        figures, further = steady.measure(
-            bench.targets[ONE],
-            self._directory,
-            live.Lines(self._console),
-            seconds=self._size.steady_seconds,
-        )
+        view = live.Lines(self._console)
+        figures, further = steady.measure(bench, view, seconds=self._size.steady_seconds)
         self.outcome.figures += figures
         self.outcome.further |= further
 

@@ -5,9 +5,10 @@ loops, which do not omit a stall, are ``loadtest run``'s.
 """
 
 import asyncio
+import itertools
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any
 
 import grpc
@@ -16,6 +17,8 @@ from loadtest.bench.messages import STREAMS, Load, Messages
 from loadtest.errors import LoadtestError
 from loadtest.sending import STREAM, UNARY
 from loadtest.target import OPTIONS
+
+Channels = Sequence[grpc.aio.Channel]
 
 
 class Client:
@@ -26,12 +29,13 @@ class Client:
         self._run: _Run | None = None
 
     def __call__(self, order: str, *arguments: Any) -> Any:
-        """``open`` with a load, then ``count`` with seconds any number of times.
+        """``open`` with a load, ``settle``, then ``count`` with seconds any number of times.
 
         At last ``shut``, which verifies, or ``drop`` after an error.
         """
         orders: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {
             "open": self._open,
+            "settle": self._settle,
             "count": self._count,
             "shut": self._shut,
             "drop": self._drop,
@@ -41,6 +45,9 @@ class Client:
     async def _open(self, load: Load) -> None:
         os.sched_setaffinity(0, {load.cpu} if load.cpu is not None else range(os.cpu_count() or 1))
         self._run = await _Run.start(load)
+
+    async def _settle(self, seconds: float) -> None:
+        await self._running.settle(seconds)
 
     async def _count(self, seconds: float) -> tuple[int, float]:
         return await self._running.count(seconds)
@@ -68,7 +75,7 @@ class _Run:
         self.messages = Messages(load)
         self._done = 0
         self._tasks = [
-            asyncio.ensure_future(self._work(channels[number % len(channels)]))
+            asyncio.ensure_future(self._work(_share(channels, number, load.calls)))
             for number in range(load.calls)
         ]
 
@@ -81,6 +88,16 @@ class _Run:
         ]
         await asyncio.gather(*(channel.channel_ready() for channel in channels))
         return cls(load, channels)
+
+    async def settle(self, seconds: float) -> None:
+        """Wait so long, and until each call and each connection has been used about twice.
+
+        The first call over a connection has more to send and to parse.
+        """
+        enough = 2 * max(self._load.calls * self._load.batch, self._load.connections)
+        began = time.perf_counter()
+        while self._done < enough or time.perf_counter() - began < seconds:
+            await self.count(seconds)
 
     async def count(self, seconds: float) -> tuple[int, float]:
         """Return how many payloads were answered in so many seconds, or until there is one."""
@@ -100,20 +117,20 @@ class _Run:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(channel.close() for channel in self._channels))
 
-    async def _work(self, channel: grpc.aio.Channel) -> None:
+    async def _work(self, channels: Channels) -> None:
         try:
-            await (self._stream if self._load.method in STREAMS else self._call)(channel)
+            await (self._stream if self._load.method in STREAMS else self._call)(channels)
         except grpc.aio.AioRpcError as error:
             message = f"{self._load.method}: {error.code().name}: {error.details()}"
             raise LoadtestError(message) from None
 
-    async def _call(self, channel: grpc.aio.Channel) -> None:
-        call: Any = channel.unary_unary(self._path)
+    async def _call(self, channels: Channels) -> None:
+        turns: Any = itertools.cycle([channel.unary_unary(self._path) for channel in channels])
         for wire in self.messages.wires:
-            answer = await call(wire)
+            answer = await next(turns)(wire)
             self._done += self.messages.check(answer)
 
-    async def _stream(self, channel: grpc.aio.Channel) -> None:
+    async def _stream(self, channels: Channels) -> None:
         window = asyncio.Semaphore(self._load.batch)
 
         async def requests() -> AsyncIterator[bytes]:
@@ -121,7 +138,7 @@ class _Run:
                 await window.acquire()
                 yield wire
 
-        call: Any = channel.stream_stream(self._path)
+        call: Any = channels[0].stream_stream(self._path)
         async for answer in call(requests()):
             window.release()
             self._done += self.messages.check(answer)
@@ -131,3 +148,8 @@ class _Run:
         if self._load.size:
             return f"/{self._load.method}/{self._load.size}"
         return UNARY.get(self._load.method, STREAM)
+
+
+def _share(channels: Channels, number: int, calls: int) -> Channels:
+    """Return the connections that one of so many calls goes round, or its one."""
+    return channels[number::calls] or [channels[number % len(channels)]]

@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 
 from loadtest.bench import ledgers, signers
 from loadtest.bench.ledgers import Point
-from loadtest.bench.messages import Load
 from loadtest.bench.ratios import ONE, Bench
 from loadtest.bench.remote import Remote
 from loadtest.bench.sample import Sample
@@ -18,9 +17,9 @@ from loadtest.bench.verdict import Figure
 P256, SECP256K1 = SUBJECTS[:2]
 FLAT = 1.1  # of the least to the most
 PER_KIB_US = 20.0  # for each further KiB of payload: hashing, TLS and decoding are not free
-FEW_KEYS, BATCHES = 10, 25
+BATCHES = 25
 
-# Where the token with many keys lies, whose files would each be synced.
+# Where tokens with many keys lie, whose files would each be synced.
 MEMORY = Path("/dev/shm")  # noqa: S108 - in a directory of its own
 
 Round = dict[str, Sample]
@@ -33,18 +32,18 @@ class Range:
     Attributes:
         grants, limits: on one key.
         records: audit records in the ledger.
-        keys: on the token and in the policy, in turns.
-        connections: from one client; as many payloads under way over all of them.
+        keys: on the token and in the policy of a signer of its own, used in turns.
+        connections: from one client, each used in turn; as many calls under way over all.
     """
 
     grants: tuple[int, ...] = (1, 10, 100, 1000)
     limits: tuple[int, ...] = (1, 10, 100, 1000)
     records: tuple[int, ...] = (1000, 100_000, 10_000_000)
-    keys: int = 1000
+    keys: tuple[int, ...] = (10, 1000, 10_000)
     connections: tuple[int, ...] = (1, 10, 100, 500)
 
 
-QUICK = Range((1, 1000), (1, 1000), (1000, 100_000), 100, (1, 100))
+QUICK = Range((1, 1000), (1, 1000), (1000, 100_000), (10, 100), (1, 100))
 
 
 class Growth:
@@ -64,9 +63,11 @@ class Growth:
         memory = TemporaryDirectory(
             prefix="signgate-bench-", dir=MEMORY if MEMORY.is_dir() else None
         )
-        many = signers.install(Path(stack.enter_context(memory)) / "many", keys=extent.keys)
-        self._many = stack.enter_context(signers.serving(many, workers=1))
-        self._names = signers.key_names(extent.keys)
+        tokens = Path(stack.enter_context(memory))
+        self._holding = {
+            keys: stack.enter_context(signers.holding(tokens / str(keys), keys)).target
+            for keys in extent.keys
+        }
         for point in self._points():
             self._ledger.call(point, 0)
 
@@ -81,12 +82,13 @@ class Growth:
             yield _name(axis, size), self._ledger.call((axis, size), BATCHES)
         unary, batch = (self._bench.load_of(P256, method, ONE) for method in ("unary", "batch"))
         yield "whole", self._bench.load(batch, seconds)
-        for keys in (FEW_KEYS, self._extent.keys):
-            names = tuple(self._names[:keys])
-            load = replace(batch, target=self._many.target, keys=names, public_keys=())
+        for keys, target in self._holding.items():
+            names = tuple(signers.key_names(keys))
+            load = replace(batch, target=target, keys=names, public_keys=())
             yield _name("keys", keys), self._bench.load(load, seconds)
         for number in self._extent.connections:
-            yield _name("connections", number), self._bench.load(_spread(unary, number), seconds)
+            load = replace(unary, connections=number)
+            yield _name("connections", number), self._bench.load(load, seconds)
         long = self._bench.load_of(SECP256K1, "batch", ONE)
         for kib, payload in ((0, "transfer"), (1, "transfer-1k"), (16, "transfer-16k")):
             calls = min(long.batch, 16)  # 64 of 16 KiB would be a megabyte a call
@@ -100,7 +102,7 @@ class Growth:
             for axis in ("grants", "limits", "records")
             for figure in _against_first(axis, getattr(self._extent, axis), rounds, _added)
         ]
-        found += _against_first("keys", (FEW_KEYS, self._extent.keys), rounds, _ratio)
+        found += _against_first("keys", self._extent.keys, rounds, _ratio)
         found += _against_first("connections", self._extent.connections, rounds, _ratio)
         costs = tuple(
             (samples[_name("payload KiB", 16)].cpu_us - samples[_name("payload KiB", 0)].cpu_us)
@@ -109,10 +111,6 @@ class Growth:
         )
         kib = Figure("each further KiB of payload", costs, PER_KIB_US, rising=False, unit="µs")
         return [*found, kib]
-
-
-def _spread(load: Load, connections: int) -> Load:
-    return replace(load, connections=connections, calls=max(load.calls, connections))
 
 
 def _name(axis: str, size: int) -> str:

@@ -61,7 +61,7 @@ class Bench:
         """Put a load on its target and measure that target's CPU time."""
         self.client.call("open", load)
         try:
-            self.client.call("count", seconds * WARM_UP)
+            self.client.call("settle", seconds * WARM_UP)
             cpu = Cpu(load.target.pids)
             before = cpu.seconds()
             count, taken = self.client.call("count", seconds)

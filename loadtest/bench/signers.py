@@ -119,6 +119,22 @@ class Signer:
 
 
 @contextmanager
+def holding(directory: Path, keys: int) -> Iterator[Signer]:
+    """Serve with so many keys, and one session: each session proves every key at its start.
+
+    Raises:
+        LoadtestError: it could not be made, or did not start.
+    """
+    made = install(directory, keys=keys)
+    text = made.config.read_text(encoding="utf-8")
+    text = re.sub(r"(?m)^sessions = .*$", "sessions = 1", text)
+    text = text.replace("[server]", "[server]\nstart_seconds = 600")
+    made.config.write_text(text, encoding="utf-8")
+    with serving(made, workers=1) as signer:
+        yield signer
+
+
+@contextmanager
 def serving(installed: Environment, *, workers: int) -> Iterator[Signer]:
     """Serve with so many signing processes, each on a core of its own.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.bench import gate, latency, ledgers, prefill, ratios, token
+from loadtest.bench.growth import Growth, Range
 from loadtest.bench.ratios import BARE, ONE, Bench
 from loadtest.bench.sample import Sample
 from loadtest.bench.subjects import SUBJECTS, Subject
@@ -141,6 +142,23 @@ def test_a_prefilled_ledger_is_a_real_one(tmp_path: Path) -> None:
     assert [item["index"] for item in decisions] == list(range(2, 1003, 2))[: len(decisions)]
     assert {item["request_id"] for item in decisions} >= {prefill.request_id(2)}
     assert opened.measure(1).count == 64
+
+
+def test_every_axis_of_growth_is_measured(bench: Bench, tmp_path: Path) -> None:
+    """Each point gives a sample, and each axis a figure for every size over its first."""
+    extent = Range((1, 2), (1, 2), (1000, 1001), (2, 3), (1, 40))
+    with ExitStack() as stack:
+        everything = Growth(stack, bench, tmp_path, extent)
+        samples = dict(everything.one_round(0.2))
+    assert all(item.count for item in samples.values())
+    names = [figure.name for figure in everything.figures([samples])]
+    assert [name for name in names if "over" in name] == [
+        "grants 2 over 1",
+        "limits 2 over 1",
+        "records 1,001 over 1,000",
+        "keys 3 over 2",
+        "connections 40 over 1",
+    ]
 
 
 @pytest.mark.parametrize("axis", ["grants", "limits"])

@@ -207,6 +207,32 @@ def test_a_worker_that_fails_says_why(certificates: Path) -> None:
         workers.ready()
 
 
+class Slow(Spoilt):
+    """Takes 5 ms for each request, one after the other: 200 a second at most."""
+
+    def hold(self, number: int) -> None:
+        """Sleep while nobody else can go on."""
+        time.sleep(0.005)
+
+
+def test_a_sweep_comes_closer_to_the_knee(certificates: Path) -> None:
+    """Past the first step that bends it goes on between that and the last good one."""
+    sweep = Sweep(start=20, factor=30, warm_up_seconds=0.1, seconds=0.7, steps=5, refinements=2)
+    wanted: Profile = profile_of().model_copy(update={"sweep": sweep})
+    with Echo(certificates, Slow()) as server:
+        target = Target(server.address, certificates)
+        report = knee.find(wanted, target, Lines(Console(quiet=True)), 0.0)
+    rates = [step.rate for step in report.steps]
+    assert rates == sorted(rates)
+    assert len(rates) == 4
+    assert rates[0] == 20
+    assert rates[-1] == 600
+    assert report.steps[-1].bend
+    assert report.knee in [step.rate for step in report.steps if not step.bend]
+    lower, upper = [step.rate for step in report.steps][1:3]
+    assert any(rate == pytest.approx((20 * 600) ** 0.5) for rate in (lower, upper))
+
+
 def test_a_sweep_ends_at_wrong_answers(certificates: Path) -> None:
     """A sweep over a server that signs wrongly ends with its first step, and fails."""
     sweep = Sweep(start=20, warm_up_seconds=0.1, seconds=0.5, steps=2)
