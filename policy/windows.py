@@ -1,11 +1,11 @@
 """Rolling windows over buckets: sums that never forget too early.
 
-No half-open interval ``[t, t + span)`` holds more than what was counted in it:
-a bucket is kept until the youngest charge in it is one span old. The price is
-that an older charge in the same bucket stays up to ``width - 1`` milliseconds
-longer, about a thousandth of the span; a bucket with one charge leaves exactly
-one span after it. The clock never runs backwards here: an earlier time counts
-as the newest time seen.
+No half-open interval ``[t, t + span)`` holds more than what was counted in it. While a
+window holds few charges, each has a bucket of its own and leaves exactly one span after
+it was made. To keep every charge of a busy one would take rows without bound, so that
+there charges that are close share a bucket. It is kept until the youngest of them is one
+span old: the others stay longer, by less than a thousandth of the span. The clock never
+runs backwards here: an earlier time counts as the newest time seen.
 """
 
 from collections import deque
@@ -14,14 +14,15 @@ from typing import NamedTuple
 
 from policy.model import Used
 
+EXACT = 128  # buckets of one charge; more of them cost each process that reads them again
 _BUCKETS_A_SPAN = 1024
 
 
 def covers(longer_ms: int, shorter_ms: int) -> bool:
     """Whether a window of one span never holds less than one of the other.
 
-    Equal spans have equal buckets. Otherwise the longer one must be longer by a
-    bucket, since that is how much longer the shorter window may keep a charge.
+    Equal spans have equal buckets. Otherwise the longer one must be longer by the width of
+    a bucket, since that is how much longer the shorter window may keep a charge.
     """
     return longer_ms == shorter_ms or longer_ms >= shorter_ms + _width(shorter_ms)
 
@@ -39,10 +40,14 @@ class Bucket(NamedTuple):
 
 
 class Window:
-    """The state of one rolling sum over ``span_ms`` milliseconds."""
+    """The state of one rolling sum over ``span_ms`` milliseconds.
 
-    def __init__(self, span_ms: int) -> None:
+    Charges share buckets once there are ``exact`` of them.
+    """
+
+    def __init__(self, span_ms: int, exact: int = EXACT) -> None:
         self._span = span_ms
+        self._exact = exact
         self._width = _width(span_ms)
         self.load(())
 
@@ -83,7 +88,7 @@ class Window:
         """Add to the window at ``now_ms`` and return the bucket as it now is."""
         now_ms = self._advance(now_ms)
         buckets = self._buckets
-        if buckets and now_ms - buckets[-1].first_ms < self._width:
+        if buckets and self._shares(buckets[-1], now_ms):
             first_ms, _, total, count = buckets.pop()
             bucket = Bucket(first_ms, now_ms, total + amount, count + requests)
         else:
@@ -112,6 +117,11 @@ class Window:
         self._buckets[index] = bucket
         self._count(-amount, -requests)
         return bucket
+
+    def _shares(self, newest: Bucket, now_ms: int) -> bool:
+        """Whether a charge goes into the newest bucket: the same instant always does."""
+        crowded = len(self._buckets) >= self._exact
+        return newest.last_ms == now_ms or (crowded and now_ms - newest.first_ms < self._width)
 
     def _advance(self, now_ms: int) -> int:
         self._newest = max(self._newest, now_ms)

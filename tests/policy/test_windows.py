@@ -1,11 +1,13 @@
 """Rolling windows: never over the limit in any interval, and given back in time."""
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.model import Used
-from policy.windows import Bucket, Window, covers
+from policy.windows import EXACT, Bucket, Window, covers
 
 SPANS = st.sampled_from([1000, 5000, 60_000, 86_400_000])
 LIMIT = 100
@@ -30,25 +32,46 @@ def streams(draw: st.DrawFn) -> tuple[int, list[tuple[int, int]]]:
     return span, events
 
 
-@given(streams())
+@pytest.mark.parametrize("exact", [0, 3, EXACT])
+@given(stream=streams())
 def test_no_interval_ever_holds_more_than_the_limit(
-    stream: tuple[int, list[tuple[int, int]]],
+    exact: int, stream: tuple[int, list[tuple[int, int]]]
 ) -> None:
-    """Against a plain list of events: never over, and back one span and one width later."""
+    """Against a plain list of events: never over, and back one span later.
+
+    Where charges share buckets, later by less than the width of one.
+    """
     span, events = stream
-    window, charged, newest = Window(span), list[tuple[int, int]](), 0
-    width = max(1, span // 1024)
+    window, charged, newest = Window(span, exact), list[tuple[int, int]](), 0
+    late = 0 if len(events) <= exact else max(1, span // 1024) - 1
     for now, amount in events:
         newest = max(newest, now)
         window.roll(now)
         used = window.used(now).total
         assert sum(a for t, a in charged if t > newest - span) <= used
-        assert used <= sum(a for t, a in charged if t > newest - span - width)
+        assert used <= sum(a for t, a in charged if t > newest - span - late)
         if used + amount <= LIMIT:
             window.charge(now, amount)
             charged.append((newest, amount))
     for start, _ in charged:
         assert sum(a for t, a in charged if start <= t < start + span) <= LIMIT
+        newest = max(newest, start + span)
+        used = window.used(newest).total
+        assert sum(a for t, a in charged if t > newest - span) <= used
+        assert used <= sum(a for t, a in charged if t > newest - span - late)
+
+
+@pytest.mark.parametrize("exact", [0, EXACT])
+def test_few_buckets_are_kept_however_busy_it_is(exact: int) -> None:
+    """As many as there may be with one charge, and one for each bucket's width in the span."""
+    random, now = Random(exact), 0
+    window = Window(1024 * 8, exact)
+    for _ in range(10_000):
+        now += random.randrange(4)
+        window.roll(now)
+        window.charge(now, 1)
+        assert len(window.buckets) <= exact + 1025
+    assert len(window.buckets) > 800
 
 
 @given(streams())
@@ -78,15 +101,26 @@ def test_a_single_charge_comes_back_exactly_one_span_later() -> None:
 
 def test_close_charges_share_a_bucket_and_far_ones_do_not() -> None:
     """A bucket is as wide as a thousandth of the span, so that few are kept."""
-    window = Window(1024 * 10)
+    window = Window(1024 * 10, exact=0)
     assert window.charge(100, 1) == Bucket(100, 100, 1, 1)
     assert window.charge(109, 2) == Bucket(100, 109, 3, 2)
     assert window.charge(110, 4, 0) == Bucket(110, 110, 4, 0)
 
 
+def test_charges_of_a_quiet_window_each_leave_on_time() -> None:
+    """Up to as many as are kept apart; only those of one instant share a bucket."""
+    window = Window(1024 * 10, exact=3)
+    for now in (100, 101, 101, 102, 103):
+        window.charge(now, 1)
+    assert [bucket[:2] for bucket in window.buckets] == [(100, 100), (101, 101), (102, 103)]
+    assert window.used(100 + 10_240) == Used(4, 4)
+    assert window.used(102 + 10_240) == Used(2, 2)
+    assert window.refund(102, 1) == Bucket(102, 103, 1, 1)
+
+
 def test_a_bucket_stays_until_its_youngest_charge_is_one_span_old() -> None:
     """An older charge in it counts a little longer, never the younger one shorter."""
-    window = Window(1024 * 10)
+    window = Window(1024 * 10, exact=0)
     window.charge(100, 1)
     bucket = window.charge(109, 2)
     assert window.used(109 + 10_239) == Used(3, 2)
