@@ -2,11 +2,14 @@
 
 from typing import Any
 
+from btclib import base58
 from coincurve import PrivateKey, PublicKey
+from eth_abi.abi import encode
 from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.keccak import keccak256
+from policy.model import Facts
 from policy.payloads import cosmos, decode, tron
 from tests.policy.payloads.examples import oracle
 from tests.policy.payloads_chains.messages import COSMOS, TRON
@@ -60,31 +63,68 @@ def test_the_oracle_reads_the_same_sign_document(
     assert key.public_key.verify(signature, payload)
 
 
-_accounts = st.binary(min_size=20, max_size=20).map(lambda raw: b"\x41" + raw)
+_accounts = (  # the zero address is refused by name
+    st.binary(min_size=20, max_size=20).filter(any).map(lambda raw: b"\x41" + raw)
+)
+_expirations = st.integers(10**12, 2**62)
 
 
-@oracle
-@given(_secrets, _accounts, _numbers, st.integers(10**12, 2**62))
-def test_the_oracle_reads_the_same_transfer(
-    secret: bytes, to: bytes, amount: int, expiration: int
-) -> None:
-    """Who signs the transaction's id is the account that the facts name as the source."""
-    point = PrivateKey(secret).public_key.format(compressed=False)
-    owner = b"\x41" + keccak256(point[1:])[-20:]
-    call = TRON["Call"](f1=owner, f2=to, f3=amount)
-    parameter = TRON["Parameter"](f1=URL + b"TransferContract", f2=call)
-    payload = TRON["Raw"](
+def _tron(kind: int, name: bytes, call: Any, expiration: int, **more: int) -> bytes:
+    parameter = TRON["Parameter"](f1=URL + name, f2=call)
+    raw = TRON["Raw"](
         f1=b"\xf9\xf5",
         f4=bytes(range(1, 9)),
         f8=expiration,
-        f11=TRON["Contract"](f1=1, f2=parameter),
+        f11=TRON["Contract"](f1=kind, f2=parameter),
         f14=expiration - 60_000,
-    ).SerializeToString()
+        **more,
+    )
+    return bytes(raw.SerializeToString())
+
+
+def _account(secret: bytes) -> bytes:
+    point = PrivateKey(secret).public_key.format(compressed=False)
+    return b"\x41" + keccak256(point[1:])[-20:]
+
+
+def _text(account: bytes) -> str:
+    return base58.encode(account).decode("ascii")  # with its checksum
+
+
+def _signed_by_its_source(secret: bytes, payload: bytes) -> Facts:
+    """Check that who signs the transaction's id is the account that the facts name."""
     decoded = decode(tron.TAG, payload)
-    moved, _ = decoded.facts.transfers
-    assert (moved.amount, moved.destination) == (amount, tron.address(to, "here"))
-    assert decoded.facts.expires_at == expiration // 1000
     signature = PrivateKey(secret).sign_recoverable(decoded.message)
     signer = PublicKey.from_signature_and_message(signature, payload).format(compressed=False)
-    account = b"\x41" + keccak256(signer[1:])[-20:]
-    assert decoded.facts.source == tron.address(account, "here")
+    assert decoded.facts.source == _text(b"\x41" + keccak256(signer[1:])[-20:])
+    return decoded.facts
+
+
+@oracle
+@given(_secrets, _accounts, _numbers, _expirations)
+def test_the_oracle_reads_the_same_transfer(
+    secret: bytes, to: bytes, amount: int, expiration: int
+) -> None:
+    """A transfer moves what the library wrote, to the account in another library's Base58."""
+    call = TRON["Call"](f1=_account(secret), f2=to, f3=amount)
+    facts = _signed_by_its_source(secret, _tron(1, b"TransferContract", call, expiration))
+    moved, _ = facts.transfers
+    assert (moved.amount, moved.destination) == (amount, _text(to))
+    assert facts.expires_at == expiration // 1000
+
+
+@oracle
+@given(_secrets, _accounts, _accounts, st.integers(0, 2**256 - 1), _numbers, _expirations)
+def test_the_oracle_reads_the_same_token_transfer(
+    secret: bytes, token: bytes, to: bytes, amount: int, fee_limit: int, expiration: int
+) -> None:
+    """A token's transfer moves what another library's contract ABI wrote."""
+    data = bytes.fromhex("a9059cbb") + encode(["address", "uint256"], [to[1:], amount])
+    call = TRON["Call"](f1=_account(secret), f2=token, f4=data)
+    payload = _tron(31, b"TriggerSmartContract", call, expiration, f18=fee_limit)
+    facts = _signed_by_its_source(secret, payload)
+    moved, fee = facts.transfers
+    assert facts.action == "trc20.transfer"
+    assert moved.asset.endswith(f"/trc20:{_text(token)}")
+    assert (moved.amount, moved.destination) == (amount, _text(to))
+    assert fee.amount > fee_limit
