@@ -6,6 +6,8 @@ The decision is the engine's own; what stands beside it is how it came about.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from policy import engine
 from policy.model import Ask, Decision, Usage
 from policy.reasons import Reason
@@ -42,8 +44,7 @@ class Moved:
     limit: Limit | None
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """A decision and how it came about; nothing beside it if the key is denied."""
 
     decision: Decision

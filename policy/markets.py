@@ -6,7 +6,8 @@ an order at that price: for its grant, for approvals and for limits.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from policy import amounts
 from policy.model import Facts, Side, Transfer

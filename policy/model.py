@@ -2,12 +2,17 @@
 
 All are frozen. Amounts are integers in an asset's base units, times are
 milliseconds since the Unix epoch; there is no float anywhere.
+
+What each request makes anew is a ``Struct``, which is made in a tenth of the time of
+a frozen dataclass. None can be part of a cycle, so the garbage collector skips them.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
+
+from msgspec import Struct
 
 from policy.algorithms import Algorithm, Digest
 from policy.reasons import Reason
@@ -28,8 +33,7 @@ class Side(StrEnum):
     SELL = "sell"
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(Struct, frozen=True, gc=False):
     """An amount of one asset that a payload lets go.
 
     ``asset`` is a CAIP-19 identifier (``eip155:1/slip44:60``,
@@ -49,8 +53,7 @@ class Transfer:
 CONTRACT_CALL = "contract.call"  # the action of a call until the policy says what it does
 
 
-@dataclass(frozen=True, slots=True)
-class ContractCall:
+class ContractCall(Struct, frozen=True, gc=False):
     """A call that only the policy can read, if it pins it.
 
     ``contract`` has its ERC-55 checksum, ``value`` is in the coin's base units, ``data``
@@ -62,8 +65,7 @@ class ContractCall:
     data: str
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True, gc=False):
     """What a payload does, as its decoder read it.
 
     ``source`` names the account whose funds move when it is not the key's own
@@ -97,8 +99,7 @@ class Facts:
     text: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(Struct, frozen=True, gc=False):
     """Facts, and the exact bytes that a signature over this payload covers.
 
     A payload that takes several signatures has the other messages in ``further``, in
@@ -139,8 +140,7 @@ class Format:
     lifetime_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True, gc=False):
     """Who wants which key to sign what.
 
     ``address`` is the caller's IP address, without a port; None where it is not known.
@@ -198,8 +198,7 @@ class LimitState(NamedTuple):
     max_requests: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True, gc=False):
     """The engine's answer. ``reasons`` is empty exactly when it is allowed.
 
     ``reasons[0]`` is the one a caller is told; the audit log gets them all.

@@ -6,7 +6,7 @@ without a price, which counts at the worst that the policy names for its market.
 again what was read already changes nothing, so that a record can be judged anew.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from policy import amounts, markets
 from policy.amounts import MAX_AMOUNT

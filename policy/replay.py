@@ -9,9 +9,11 @@ for the version that it asked for.
 """
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from policy import engine, freezes
 from policy.freezes import Freeze

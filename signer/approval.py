@@ -4,7 +4,7 @@ Only the ledger holds a ``Mint``; the pool holds its ``redeem``. An approval
 that the mint did not issue, or that was redeemed before, signs nothing.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from policy.algorithms import Algorithm, Digest
 
@@ -13,8 +13,7 @@ class ApprovalInvalidError(Exception):
     """The approval was never issued here, or was used before."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Approval:
+class Approval(Struct, frozen=True, eq=False, gc=False):
     """Permission to sign exactly ``message`` with exactly one key version, once.
 
     Where a payload takes several signatures, ``further`` are the other messages.

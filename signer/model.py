@@ -1,8 +1,9 @@
 """The types that cross the boundaries between rpc, signing, ledger and HSM."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+from msgspec import Struct
 
 from policy.explain import Explanation
 from policy.model import Decoded
@@ -11,8 +12,7 @@ from signer.approval import Approval
 from signer.errors import Code as ServiceCode
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True, gc=False):
     """An authenticated peer: its certificate's SAN, fingerprint and source address."""
 
     san: str
@@ -20,8 +20,7 @@ class Caller:
     address: str
 
 
-@dataclass(frozen=True, slots=True)
-class SignRequest:
+class SignRequest(Struct, frozen=True, gc=False):
     """One request, decoded: ``decoded`` is the decoder's refusal if it refused.
 
     ``version`` is None where the caller left the key's version to the policy.
@@ -37,8 +36,7 @@ class SignRequest:
     validate_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(Struct, frozen=True, gc=False):
     """A signature that may be released, and the decision behind it.
 
     ``signature`` is r || s for ECDSA, the plain octets for everything else; of a
@@ -52,8 +50,7 @@ class Signed:
     replayed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
+class Granted(Struct, frozen=True, gc=False):
     """A durable permission to sign once."""
 
     approval: Approval
@@ -61,8 +58,7 @@ class Granted:
     policy_version: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True, gc=False):
     """A refusal; ``reasons[0]`` is the one the caller is told.
 
     ``hold`` names what people may approve, where nothing but that is missing.
@@ -73,16 +69,14 @@ class Refused:
     hold: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(Struct, frozen=True, gc=False):
     """The request id is bound to another payload, or its first attempt still runs."""
 
     code: ServiceCode
     leaf_index: int
 
 
-@dataclass(frozen=True, slots=True)
-class Validated:
+class Validated(Struct, frozen=True, gc=False):
     """What would have become of a validate-only request, for whoever may know it."""
 
     key_version: str
@@ -94,8 +88,7 @@ class Validated:
 Verdict = Granted | Signed | Refused | Conflict | Validated
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True, gc=False):
     """How an approved signing ended.
 
     A signature: released. No signature and ``refused``: the HSM refused for

@@ -8,7 +8,8 @@ Invariant: any bytes give facts or ``PayloadError``, nothing else, and
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from policy.algorithms import Algorithm
 from policy.model import Decoded, Facts, Format, Side

@@ -8,8 +8,9 @@ Invariant: any bytes give facts or ``PayloadError``, nothing else, and writing w
 was read gives the payload, which is also the message that is signed.
 """
 
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from policy.algorithms import Algorithm
 from policy.model import Decoded, Format

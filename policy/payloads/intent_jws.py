@@ -10,7 +10,8 @@ was read gives the payload, which is also the message that is signed.
 """
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from policy.algorithms import Algorithm
 from policy.model import Decoded, Format

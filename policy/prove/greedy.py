@@ -1,9 +1,10 @@
 """Spends as much as the engine lets pass, as early as it does."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import islice
+
+from msgspec.structs import replace
 
 from policy import amounts
 from policy.engine import decide

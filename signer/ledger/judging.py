@@ -1,8 +1,9 @@
 """What the policy in force, freezes, rates and approvals make of one request."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from policy import engine, explain, freezes, networks, rates, reading
 from policy.explain import Explanation

@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
 from itertools import count
 
 import pytest
+from msgspec.structs import replace
 
 from policy.algorithms import Algorithm
 from signer.approval import ApprovalInvalidError, Mint

@@ -4,10 +4,10 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 
 import coincurve
 import pytest
+from msgspec.structs import replace
 
 from policy.algorithms import Algorithm, Digest
 from signer.approval import Approval, ApprovalInvalidError, Mint

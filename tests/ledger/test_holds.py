@@ -1,11 +1,11 @@
 """Requests above a grant's threshold: held, agreed to by others, signed once."""
 
 import json
-from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from signer.errors import ApprovalClosedError, ApprovalNotFoundError, InvalidRequestError
 from signer.ledger import Ledger

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from signer.ledger import Ledger
 from signer.model import Caller, Granted, Outcome
@@ -227,7 +228,7 @@ def test_a_new_scope_starts_with_what_was_spent_in_it(bench: Bench) -> None:
     over = pay(1, id="over", to="carol", caller=CALLERS["x"], key="spare")
     assert code(one(ledger, over)) == "LIMIT_WINDOW_TOTAL"
     bench.clock.now += 24 * HOUR
-    granted(ledger, replace(over, request_id="a day later"))
+    granted(ledger, structs.replace(over, request_id="a day later"))
 
 
 def test_another_process_takes_over_what_was_seeded(bench: Bench) -> None:

@@ -6,9 +6,9 @@ changes in ``test_ledger_time``.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from policy.freezes import Freeze
 from signer.ledger import Ledger

@@ -1,10 +1,10 @@
 """The decision: each rule, each limit, and the order of the reasons."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from policy.engine import Unused, decide, denied
 from policy.model import (

@@ -1,10 +1,10 @@
 """What the audit log is told: code, rule and detail of each refusal, word for word."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from policy.engine import Unused, decide
 from policy.model import Ask, Counter, Facts, Role, Side, Transfer, Used

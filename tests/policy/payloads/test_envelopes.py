@@ -2,7 +2,6 @@
 
 import hmac
 import json
-from dataclasses import replace
 from typing import Any
 
 import cbor2
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jws as jose
+from msgspec.structs import replace
 from pycose.headers import KID
 from pycose.keys.ec2 import EC2Key
 from pycose.keys.okp import OKPKey as CoseOkpKey
