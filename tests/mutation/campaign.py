@@ -51,6 +51,7 @@ class Campaign:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run every test clean, then try the mutants module by module."""
+        codes = {path: path.read_text() for path in _files(self._plan.modules)}  # as imported
         self._runner = Runner()
         session.config.pluginmanager.register(self._runner)
         self._clean = Clean(self._measured, self._runner, session.items)
@@ -58,8 +59,8 @@ class Campaign:
             _say(f"{why}\nfails without any mutant, and is left out: {name}")
         self._live = Live()
         gc.freeze()  # children share the pages of what never changes
-        for path in _files(self._plan.modules):
-            self._module(Module(path))
+        for path, code in codes.items():
+            self._module(Module(path, code))
         return True
 
     def _module(self, module: Module) -> None:

@@ -28,9 +28,9 @@ class Mutant(NamedTuple):
 class Module:
     """A file of Python and its mutants, numbered from 0 in the order of the code."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, code: str | None = None) -> None:
         self.path = path
-        self.code = path.read_text()
+        self.code = path.read_text() if code is None else code
         self.name = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
         self._tree, found, _, _ = create_mutations(str(path), self.code)
         self._mutations = [item for item in found if _function(item)]

@@ -1,47 +1,57 @@
-"""What each refused payload is told, on record: ``python -m tests.policy.payloads.recorded``.
+"""What becomes of each payload, on record: ``python -m tests.policy.payloads.recorded``.
 
-``refusals.jsonl`` has a payload for every kind of refusal, with its words. A change of words
-shows there in review; the command writes the words anew, and keeps the payloads.
+``record.jsonl`` has a payload for every kind of refusal, with its words, and for every kind
+of what is accepted, with its facts and what is signed. A change shows there in review; the
+command writes anew what becomes of the payloads on record.
 """
 
 import json
 from collections.abc import Iterable
+from dataclasses import fields
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+from policy.model import Facts
 from policy.payloads import decode
 from policy.reasons import PayloadError
 
-RECORD = Path(__file__).with_name("refusals.jsonl")
+RECORD = Path(__file__).with_name("record.jsonl")
 
 
-class Refused(NamedTuple):
-    """A payload that its decoder refuses, and the words: code, place and detail."""
+class Recorded(NamedTuple):
+    """A payload, and what its decoder makes of it."""
 
     format: str
     payload: bytes
-    words: str
+    outcome: str
 
 
-def read() -> list[Refused]:
+def read() -> list[Recorded]:
     """Read the record."""
     lines = map(json.loads, RECORD.read_text("ascii").splitlines())
-    return [Refused(tag, _bytes(payload), words) for tag, payload, words in lines]
+    return [Recorded(tag, _bytes(payload), outcome) for tag, payload, outcome in lines]
 
 
-def write(refused: Iterable[Refused]) -> None:
+def write(items: Iterable[Recorded]) -> None:
     """Write the record, a line each."""
-    lines = sorted((tag, _text(payload), words) for tag, payload, words in refused)
+    lines = sorted((tag, _text(payload), outcome) for tag, payload, outcome in items)
     RECORD.write_text("".join(f"{json.dumps(line)}\n" for line in lines), "ascii")
 
 
-def words(tag: str, payload: bytes) -> str:
-    """Decode what is refused, and return what is said of it."""
+def outcome(tag: str, payload: bytes) -> str:
+    """Return the code, place and detail of a refusal, or the facts and what is signed."""
     try:
-        decode(tag, payload)
+        decoded = decode(tag, payload)
     except PayloadError as error:
         return f"{error.reason.code} {error}"
-    return "accepted"
+    signed = sha256(b"".join(sha256(message).digest() for message in decoded.messages))
+    return f"{_facts(decoded.facts)} signs {decoded.digest} {signed.hexdigest()[:16]}"
+
+
+def _facts(facts: Facts) -> str:
+    told = ((field, getattr(facts, field.name)) for field in fields(facts))
+    return ", ".join(f"{field.name}={value!r}" for field, value in told if value != field.default)
 
 
 def _text(payload: bytes) -> str:
@@ -56,4 +66,4 @@ def _bytes(text: str) -> bytes:
 
 
 if __name__ == "__main__":
-    write(item._replace(words=words(item.format, item.payload)) for item in read())
+    write(item._replace(outcome=outcome(item.format, item.payload)) for item in read())
