@@ -22,7 +22,7 @@ from tests.policy.generated import Case
 from tests.policy.writing import toml
 
 STEP = 10  # seeds between two looks at the tally
-EDITS = 6  # of each policy
+EDITS = 12  # of each policy
 REQUESTS = 24  # for each of them
 
 

@@ -206,9 +206,15 @@ class History:
     def __init__(self, charges: list[Past], now_ms: int) -> None:
         self._charges = sorted(charges, reverse=True)
         self._now = now_ms
+        self._found: dict[Counter, Used] = {}
 
     def used(self, counter: Counter) -> Used:
         """Return what a window of the counter's span would hold."""
+        if counter not in self._found:
+            self._found[counter] = self._used(counter)
+        return self._found[counter]
+
+    def _used(self, counter: Counter) -> Used:
         window = Window(counter.span_ms)
         _, _, name = counter.key.partition(" ")
         for past in self._charges:

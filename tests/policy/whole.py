@@ -5,7 +5,6 @@ policies want a million of them. The alphabets are small, so that most requests 
 the edge of being allowed.
 """
 
-import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from random import Random
@@ -29,6 +28,17 @@ INTENT = "intent.transfer"
 SESSION = (True, False)
 SWAP = "USD/EUR"
 LIFETIMES = {"30s": 30, "60s": 60, "1h": 3600}
+
+
+def copied(tree: Tree) -> Tree:
+    """Return a copy of a tree; several times faster than ``copy.deepcopy``."""
+    return {name: _copied(node) for name, node in tree.items()}
+
+
+def _copied(node: Any) -> Any:
+    if isinstance(node, dict):
+        return copied(node)
+    return [_copied(child) for child in node] if isinstance(node, list) else node
 
 
 def some(*items: Any, most: int | None = None) -> Make:
@@ -166,7 +176,7 @@ def document(random: Random) -> Tree:
     tree: Tree = {
         "schema": 1,
         "assets": {"USD": {"decimals": 0}, "EUR": {"decimals": 0}},
-        "addresses": copy.deepcopy(SETS),
+        "addresses": copied(SETS),
         "keys": {name: _key(random, calls=calls) for name in names},
     }
     if calls:
@@ -191,7 +201,7 @@ def _group(random: Random, tree: Tree, asset: str) -> None:
 
 def edited(random: Random, tree: Tree) -> Tree:
     """Return a copy with one to three edits of any kind."""
-    new = copy.deepcopy(tree)
+    new = copied(tree)
     for _ in range(random.choice((1, 1, 2, 3))):
         random.choice(_EDITS)(random, new)
     return new
@@ -256,7 +266,7 @@ _EDITS = (_edit_grant, _edit_grant, _edit_limit, _edit_key, _edit_shared)
 
 def tightened(random: Random, tree: Tree) -> Tree:
     """Return a copy that grants one thing less, or has one limit more."""
-    new = copy.deepcopy(tree)
+    new = copied(tree)
     key = _any_key(random, new)
     if random.random() < 0.4:
         limit = {"asset": random.choice(ASSETS)} | {f: make(random) for f, make in LIMIT.items()}

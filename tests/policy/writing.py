@@ -1,6 +1,7 @@
 """Trees as TOML text."""
 
 import json
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 
@@ -11,8 +12,10 @@ def toml(tree: dict[str, Any]) -> str:
 
 def _value(value: object) -> str:
     """Write a value as TOML; JSON's spelling of strings and numbers is TOML's too."""
+    if isinstance(value, str):
+        return encode_basestring_ascii(value)
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(k)} = {_value(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{_value(k)} = {_value(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_value, value)) + "]"
     return json.dumps(value)
