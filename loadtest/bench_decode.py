@@ -23,8 +23,8 @@ ORACLE_US = 92  # what eth-account took where the bounds were set
 EXCHANGE_US = 30
 BOUNDS_US = {  # microseconds there; formats without a bound of their own have an exchange's
     "ethereum.transaction": 15,
-    "ethereum.typed-data": 100,  # its types alone are a kilobyte of JSON
-    "intent": 25,
+    "ethereum.typed-data": 50,  # its types alone are a kilobyte of JSON
+    **dict.fromkeys(("intent", "intent.cose", "intent.jws"), 25),
     "solana.message": 20,
     "bitcoin.psbt": 400,
 }

@@ -7,7 +7,7 @@ from typing import Any
 import cbor2
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,6 +84,17 @@ def test_the_example_of_the_specification() -> None:
     )
     token = intent_jws.assemble(start, hmac.digest(secret, start, "sha256"))
     assert token == start.decode() + ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+
+
+def test_the_ed25519_example_of_the_specification() -> None:
+    """RFC 8037, appendix A.4: the documented key gives the documented serialisation."""
+    start = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc"
+    secret = base64url.decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A", "here")
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(secret)
+    assert intent_jws.assemble(start, key.sign(start)) == (
+        f"{start.decode()}.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7"
+        "sVvpAr_MuM0KAg"
+    )
 
 
 def _read(message: bytes) -> Any:
