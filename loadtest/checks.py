@@ -37,7 +37,10 @@ class Fault(StrEnum):
 OVERLOAD = frozenset(
     {Fault.UNANSWERED, "CANCELLED", "DEADLINE_EXCEEDED", "UNAVAILABLE", "RESOURCE_EXHAUSTED"}
     | {"LEDGER_UNAVAILABLE", "HSM_UNAVAILABLE", "HSM_OVERLOADED", "DRAINING", "STREAM_ENDED"}
+    | {"RATE_LIMITED"}  # where no rate is set: one caller has its share of what may wait
 )
+SHED = OVERLOAD - {Fault.UNANSWERED, "STREAM_ENDED"}
+"""What a profile may allow: an answer in any case."""
 
 
 class Checker:

@@ -69,6 +69,7 @@ class Inside:
     Attributes:
         spreads: of the measured seconds: each ``what`` as a whole, then by key and slot.
         outcomes: payloads of the measured seconds by "key: outcome".
+        calls: calls of the measured seconds that did not end well, by "method: code".
         errors: the token's failures in them, by "slot: class, code".
         cpu_seconds: of the measured seconds by process.
         seconds: those that were read, measured or not.
@@ -77,6 +78,7 @@ class Inside:
 
     spreads: list[Spread]
     outcomes: dict[str, int]
+    calls: dict[str, int]
     errors: dict[str, int]
     cpu_seconds: dict[str, float]
     seconds: list[InsideSecond]
@@ -117,6 +119,7 @@ def summarise(
     return Inside(
         spreads=_spreads(total),
         outcomes=_counts(total, of.PAYLOADS.name, lambda s: f"{s.label('key')}: {_outcome(s)}"),
+        calls=_counts(total, of.CALLS.name, _call),
         errors=_counts(total, of.ERRORS.name, _error),
         cpu_seconds=_cpu(total),
         seconds=[_second(number, grew, readings[number + 1]) for number, grew in growth.items()],
@@ -149,11 +152,16 @@ def _counts(grew: Grew, name: str, label: Callable[[Series], str]) -> dict[str, 
     for series, value in grew.items():
         if series.name == name and value:
             found[label(series)] += round(value)
-    return dict(found.most_common())
+    return {label: count for label, count in found.most_common() if label}
 
 
 def _outcome(series: Series) -> str:
     return series.label("outcome")
+
+
+def _call(series: Series) -> str:
+    code = series.label("code")
+    return "" if code == "OK" else f"{series.label('method')}: {code}"
 
 
 def _error(series: Series) -> str:

@@ -50,14 +50,15 @@ def under_way(report: Report) -> str:
 
 
 def refusals(report: Report) -> str:
-    """Draw why the server signed no more, and what the token's failures were."""
+    """Draw payloads that were not signed, by reason; grey: calls and the token's failures."""
     if report.inside is None:
         return _note(UNREAD)
     found = report.inside.refused
     expected = {call.expect for call in report.calls}
     rows = [(name, float(number), 0 if name in expected else 3) for name, number in found.items()]
-    rows += [(name, float(number), 3) for name, number in report.inside.errors.items()]
-    return bars(rows) if rows else _note("Every payload was signed, and the token never failed.")
+    failed = {**report.inside.calls, **report.inside.errors}
+    rows += [(name, float(number), figures.GREY) for name, number in failed.items()]
+    return bars(rows) if rows else _note("Every payload was signed, and nothing failed.")
 
 
 def by_key(inside: Inside) -> str:

@@ -59,9 +59,16 @@ def _banner(report: Report, appendix: Appendix) -> str:
         *(str(verdict) for verdict in appendix.verdicts if not verdict.met),
     ]
     if not problems:
-        return '<div class="banner good">Passed: every outcome was the expected one.</div>'
+        return f'<div class="banner good">Passed: {escape(_passed(report))}</div>'
     items = "".join(f"<li>{escape(problem)}</li>" for problem in (*problems, *report.examples))
     return f'<div class="banner bad">Failed<ul>{items}</ul></div>'
+
+
+def _passed(report: Report) -> str:
+    if not report.shed:
+        return "every outcome was the expected one."
+    shed = ", ".join(f"{number:,} x {label}" for label, number in report.shed.items())
+    return f"no answer was wrong. Of more than the server can do it shed {shed}."
 
 
 def _tiles(report: Report) -> str:

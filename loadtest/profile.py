@@ -122,6 +122,8 @@ class Profile(Table):
         workers: processes that send.
         connections: connections of each client in each worker.
         timeout_seconds: each call's deadline.
+        overload: whether the rate is more than the server can do, so that a refusal that
+            says so is no failure of the run.
         max_lag_ms: the run is invalid when its senders were later than this, p99.
         calls: the mix.
         phases: in order.
@@ -135,6 +137,7 @@ class Profile(Table):
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     connections: Annotated[int, Field(ge=1, le=64)] = 1
     timeout_seconds: Positive = 10.0
+    overload: bool = False
     max_lag_ms: Positive = 10.0
     calls: Annotated[list[Call], Field(min_length=1)]
     phases: Annotated[list[Phase], Field(min_length=1)]

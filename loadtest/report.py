@@ -4,7 +4,7 @@ import os
 import platform
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import grpc
 import msgspec
 
 from loadtest import histogram, inside
-from loadtest.checks import Fault, reused
+from loadtest.checks import SHED, Fault, reused
 from loadtest.errors import LoadtestError
 from loadtest.histogram import Histogram
 from loadtest.inside import Inside
@@ -100,6 +100,7 @@ class Report:
         verified_share: of the signatures, and how many that were: ``verified``.
         unexpected: how often each "call: outcome" came that should not have come,
             over all phases; ``examples`` are the first few.
+        shed: the same of those that the profile allows, since it sends too much.
         invalid: why the figures say nothing about the server; empty is good.
         steps, knee: of a sweep: the highest rate before the bend, calls a second.
         inside: the run as the server saw it; None when its metrics were not read.
@@ -127,6 +128,7 @@ class Report:
     steps: list[Step]
     knee: float | None
     inside: Inside | None = None
+    shed: dict[str, int] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -158,6 +160,8 @@ def summarise(
         for place, call in enumerate(profile.calls)
     ]
     found = _inside(profile, scraper)
+    unexpected = _unexpected(parts)
+    shed = _shed(unexpected) if profile.overload else {}
     spans = measured_spans(profile.phases)
     lag = histogram.merged(part.lag for part in parts)
     return Report(
@@ -177,12 +181,18 @@ def summarise(
         generator_cpu_seconds=sum(part.cpu_seconds for part in parts),
         verified=sum(part.verified for part in parts),
         verified_share=verify,
-        unexpected=_unexpected(parts),
-        examples=[example for part in parts for example in part.examples][:MAX_EXAMPLES],
+        unexpected={label: count for label, count in unexpected.items() if label not in shed},
+        examples=[
+            example
+            for part in parts
+            for example in part.examples
+            if example.partition(", ")[0] not in shed
+        ][:MAX_EXAMPLES],
         invalid=_invalid(profile, lag),
         steps=[],
         knee=None,
         inside=found,
+        shed=shed,
     )
 
 
@@ -270,6 +280,10 @@ def _unexpected(parts: Sequence[Part]) -> dict[str, int]:
         f"key {key}: {Fault.AUDIT_INDEX_REUSED}": number for key, number in reused(indexes).items()
     }
     return _added([*(part.unexpected for part in parts), twice])
+
+
+def _shed(unexpected: Mapping[str, int]) -> dict[str, int]:
+    return {label: count for label, count in unexpected.items() if label.partition(": ")[2] in SHED}
 
 
 def _invalid(profile: Profile, lag: Histogram) -> list[str]:

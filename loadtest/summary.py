@@ -58,6 +58,8 @@ def _verdicts(report: Report, appendix: Appendix) -> Iterator[str]:
         yield f"{row.metric:28} {old:>10} -> {new:>10}  x {ratio}{noise}  {row.verdict}"
     yield from (f"note  {caveat}" for caveat in appendix.caveats)
     yield from map(str, appendix.verdicts)
+    for label, number in report.shed.items():
+        yield f"shed  {number} x {label}"
     for label, number in report.unexpected.items():
         yield f"FAIL  unexpected: {number} x {label}"
     yield from (f"      {example}" for example in report.examples)

@@ -120,13 +120,20 @@ def main() -> None:
     )
     console = Console()
     try:
-        with tempfile.TemporaryDirectory(prefix="signgate-bench-") as directory:
-            run = Run(size, Path(directory), console)
-            run.measure(given.only or PARTS)
-        good = _conclude(run.outcome, given, console)
+        found = outcome.read(given.judge) if given.judge else _measured(size, given, console)
+        good = _conclude(found, given, console)
     except LoadtestError as error:
         sys.exit(f"bench: {error}")
     sys.exit(0 if good else 1)
+
+
+def _measured(size: Size, given: argparse.Namespace, console: Console) -> Outcome:
+    with tempfile.TemporaryDirectory(prefix="signgate-bench-") as directory:
+        run = Run(size, Path(directory), console)
+        run.measure(given.only or PARTS)
+    outcome.write(run.outcome, given.out)
+    console.print(f"written: {given.out}")
+    return run.outcome
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -136,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, help="instead of the usual number")
     parser.add_argument("--seconds", type=float, help="of each load, instead of the usual")
     parser.add_argument("--out", type=Path, default=OUT, help="the JSON file, build/bench.json")
+    parser.add_argument("--judge", type=Path, help="judge such a file again, and measure nothing")
     parser.add_argument(
         "--baseline", type=Path, default=BASELINE, help="the last release's file to compare with"
     )
@@ -143,12 +151,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _conclude(found: Outcome, given: argparse.Namespace, console: Console) -> bool:
-    outcome.write(found, given.out)
     outcome.show(found, console)
     good = all(figure.held for figure in found.figures)
     if given.baseline.exists():
         changes = gate.compare(outcome.read(given.baseline).figures, found.figures)
         outcome.show_changes(changes, console)
         good = good and not any(change.lost for change in changes)
-    console.print(f"written: {given.out}")
     return good

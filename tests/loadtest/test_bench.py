@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -9,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.bench import gate, latency, ledgers, prefill, ratios, token
+from loadtest.bench import gate, latency, ledgers, outcome, prefill, ratios, token
 from loadtest.bench.growth import Growth, Range
+from loadtest.bench.outcome import Outcome
 from loadtest.bench.ratios import BARE, ONE, Bench
 from loadtest.bench.sample import Sample
 from loadtest.bench.subjects import SUBJECTS, Subject
@@ -129,6 +132,30 @@ def test_the_gate_tells_loss_from_chance(before: Figure, now: Figure, verdict: s
     [change] = gate.compare([before], [now])
     assert change.verdict == verdict
     assert change.lost == (verdict == "lost")
+
+
+def judged(path: Path, baseline: Path) -> tuple[int, str]:
+    """Return the exit code and the text of a run that was recorded, beside the last release's."""
+    command = [sys.executable, "-m", "loadtest.bench", f"--judge={path}", f"--baseline={baseline}"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+def test_the_gate_lets_the_same_through_and_no_loss(tmp_path: Path) -> None:
+    """A recorded run passes beside itself; beside one that was a fifth better it fails."""
+    now, better, missed = (tmp_path / name for name in ("now.json", "better.json", "missed.json"))
+    outcome.write(Outcome({}, [figure(0.80, 0.81, 0.79)]), now)
+    outcome.write(Outcome({}, [figure(1.00, 1.01, 0.99)]), better)
+    outcome.write(Outcome({}, [figure(0.40, 0.41, 0.39)]), missed)
+    assert judged(now, now)[0] == 0
+    code, text = judged(now, better)
+    assert code == 1
+    assert "lost" in text
+    assert judged(better, now)[0] == 0
+    assert judged(missed, tmp_path / "none.json")[0] == 1  # below its bound, whatever was before
+    code, text = judged(tmp_path / "none.json", now)
+    assert code == 1
+    assert text == f"bench: {tmp_path}/none.json: No such file or directory\n"
 
 
 def test_a_prefilled_ledger_is_a_real_one(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from loadtest import compare, knee, metrics, slo, tally
+from loadtest import compare, knee, metrics, page, report, slo, summary, tally
 from loadtest.checks import Checker
 from loadtest.errors import LoadtestError
 from loadtest.live import Lines
+from loadtest.page import Appendix
 from loadtest.plan import Plan
 from loadtest.profile import Sweep
 from loadtest.report import Report, Step
@@ -80,6 +81,27 @@ def test_a_queue_that_grows_is_not_an_achieved_rate() -> None:
     report = report_of(replace(part, last_end=20.0))
     assert metrics.achieved_share(report) == pytest.approx(0.5)
     assert metrics.achieved_share(report_of(part)) == 1.0
+
+
+def test_a_profile_may_ask_for_too_much() -> None:
+    """Where it does, a refusal that says so is no failure; a lost or a wrong answer is one."""
+    counts = {"order: RATE_LIMITED": 3, "order: UNANSWERED": 2, "order: WRONG_SIGNATURE": 1}
+    examples = [f"{label}, request id 1-0" for label in counts]
+    part = replace(part_of(STEADY), unexpected=counts, examples=examples)
+    wanted = profile_of()
+    plain, overload = (
+        report.summarise(wanted.model_copy(update={"overload": given}), "", [part], {}, 1.0)
+        for given in (False, True)
+    )
+    assert (plain.unexpected, plain.shed) == (counts, {})
+    assert overload.shed == {"order: RATE_LIMITED": 3}
+    assert overload.unexpected == {"order: UNANSWERED": 2, "order: WRONG_SIGNATURE": 1}
+    assert overload.examples == examples[1:]
+    good = replace(overload, unexpected={}, examples=[])
+    assert "of more than the server can do it shed 3 x order: rate_limited" in (
+        page.render(good, Appendix()).lower()
+    )
+    assert "shed  3 x order: RATE_LIMITED" in summary.lines(good, Appendix())
 
 
 OBJECTIVES = {

@@ -77,6 +77,8 @@ def test_reasons_and_failures_are_counted() -> None:
         **reading((of.PAYLOADS.name, 1), key="payments", outcome="RATE_LIMITED"),
         **reading((of.ERRORS.name, 1), slot="a", code="CKR_DEVICE_ERROR", **{"class": "suspect"}),
         **reading((of.CALLS_IN_FLIGHT.name, 3), method="SignPayload"),
+        **reading((of.CALLS.name, 4), method="SignPayload", code="OK"),
+        **reading((of.CALLS.name, 3), method="SignPayload", code="RESOURCE_EXHAUSTED"),
         **reading((of.WAITING.name, 2), priority="0"),
         **reading((inside.CPU, 0.5), process="signer"),
     }
@@ -88,6 +90,7 @@ def test_reasons_and_failures_are_counted() -> None:
     }
     assert found.refused == {"RATE_LIMITED": 3}
     assert found.errors == {"a: suspect, CKR_DEVICE_ERROR": 1}
+    assert found.calls == {"SignPayload: RESOURCE_EXHAUSTED": 3}
     assert found.cpu_seconds == {"signer": 0.5}
     [second] = found.seconds
     assert (second.in_flight, second.waiting, second.times) == (3, 2, {})
