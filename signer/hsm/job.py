@@ -145,9 +145,8 @@ class Job:
         """When the item that is next or at work was begun; 0 while it was not."""
         return self.items[self._place].began if self._place < len(self.items) else 0.0
 
-    def begin(self, session: "BoundSession", slot: "Slot") -> Item | None:
+    def begin(self, session: "BoundSession", slot: "Slot", now: float) -> Item | None:
         """Note that a session works on the next item that is still in time; None at the end."""
-        now = time.monotonic()
         with self._turn:
             while self._place < len(self.items) and not self._stopped:
                 item = self.items[self._place]
@@ -160,12 +159,12 @@ class Job:
                 self._place += 1
         return None
 
-    def answer(self, signature: bytes) -> float:
+    def answer(self, signature: bytes, now: float) -> float:
         """Take the token's answer to the item that was begun; returns the seconds it took."""
         item = self.items[self._place]
-        item.ended = time.monotonic()
+        item.ended = now
         item.signature = signature
-        seconds = item.ended - item.began
+        seconds = now - item.began
         item.way.pace.note(seconds)
         self._next()
         return seconds

@@ -79,9 +79,10 @@ class Scheme:
         Raises:
             HsmRefusedError: the algorithm does not go with this digest.
         """
-        if digest not in self.hashes:
+        hash_of = self.hashes.get(digest)
+        if hash_of is None:
             raise HsmRefusedError(f"{self.mechanism.name} keys do not sign a {digest} digest")
-        return self.hashes[digest](message)
+        return hash_of(message)
 
     def check_input(self, data: bytes) -> None:
         """Refuse input that the token might take but must not sign.

@@ -1,7 +1,6 @@
 """What an approval wants signed: one item for each of its messages, and the result of them all."""
 
 import time
-from collections.abc import Iterator
 
 from signer.approval import Approval
 from signer.errors import HsmError, OutcomeUnknownError, SignatureInvalidError
@@ -24,18 +23,20 @@ class Wanted:
         self._observer = observer
         self.items = [self._item(message, deadline) for message in self._messages()]
 
-    def _messages(self) -> Iterator[bytes]:
-        yield self._approval.message
-        yield from self._approval.further
+    def _messages(self) -> tuple[bytes, ...]:
+        return (self._approval.message, *self._approval.further)
 
     def _item(self, message: bytes, deadline: float) -> Item:
-        data = self._way.scheme.token_input(message, self._approval.digest)
-        self._way.scheme.check_input(data)
-        return Item(self._way, data, deadline)
+        way = self._way
+        data = way.scheme.token_input(message, self._approval.digest)
+        way.scheme.check_input(data)
+        return Item(way, data, deadline)
 
     def result(self) -> bytes | HsmError:
         """Return the signatures one after the other, verified; or why there are none."""
         try:
+            if len(self.items) == 1:  # nearly all
+                return self._verified(self.items[0], self._approval.message)
             return b"".join(map(self._verified, self.items, self._messages()))
         except HsmError as error:
             # Where one signature exists nothing is certain any more.

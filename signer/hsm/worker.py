@@ -148,10 +148,10 @@ class Worker:
         """Do a job; True when the session may be used again."""
         self._note(SessionEvent.TAKEN)
         began = self._since
-        while (item := job.begin(session, self.slot)) is not None:
-            self._since = item.began
+        while (item := job.begin(session, self.slot, self._since)) is not None:
+            way = item.way
             try:
-                signature = session.sign(item.way.name, item.way.scheme.prepared, item.data)
+                signature = session.sign(way.name, way.scheme.prepared, item.data)
             except TokenError as error:
                 self._retire(session, job, error)
                 return False
@@ -161,10 +161,11 @@ class Worker:
                 self._pass_on(job)
                 _log.exception("signing failed")
                 return False
-            seconds = job.answer(signature)
-            self.slot.called(item.way.name, seconds)
-            in_time = seconds < self._stuck_seconds
+            self._since = now = time.monotonic()
+            seconds = job.answer(signature, now)
+            self.slot.called(way.name, seconds)
             self.slot.record.succeeded()
+            in_time = seconds < self._stuck_seconds
             if not in_time or (not job.is_finished and not self._usable(session)):
                 self._note(SessionEvent.RETIRED)
                 self._pass_on(job)

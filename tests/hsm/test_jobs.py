@@ -170,7 +170,7 @@ def test_an_item_whose_time_is_over_is_not_begun() -> None:
     now = time.monotonic()
     late, good = (Item(way(Priority.URGENT, 1e-6), b"", now + left) for left in (-1, 60))
     [job] = jobs([late, good], now)
-    assert job.begin(None, None) is good  # type: ignore[arg-type]  # of no session
+    assert job.begin(None, None, now) is good  # type: ignore[arg-type]  # of no session
     with pytest.raises(HsmUnavailableError, match="in time"):
         late.result()
 
