@@ -6,9 +6,10 @@ the edge of being allowed.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from random import Random
 from typing import Any
+
+from msgspec.structs import replace
 
 from policy.model import Ask, Facts, Role, Side, Transfer
 from tests.policy import whole_calls
