@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from policy import amounts, networks
 from policy.algorithms import Algorithm
 from policy.assets import Asset
@@ -33,8 +35,7 @@ class Approval:
     approvers: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Struct, frozen=True, gc=False):  # of which there may be many, to be made at once
     """Who may do what with a key.
 
     In a list of what is allowed None stands for a payload that names no such thing:

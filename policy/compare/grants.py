@@ -10,6 +10,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import product
 
+from msgspec import structs
+
 from policy.compare.change import Change, Direction, listed
 from policy.compare.prices import worst_prices
 from policy.compare.schedule import in_force, opening
@@ -86,7 +88,7 @@ def _covered(grant: Grant, others: Iterable[Grant], movable: AbstractSet[str]) -
 
 def _parts(grant: Grant) -> Iterator[Grant]:
     for caller, chain_id, source in product(grant.callers, grant.chain_ids, grant.sources):
-        yield replace(
+        yield structs.replace(
             grant,
             callers=frozenset((caller,)),
             chain_ids=frozenset((chain_id,)),
