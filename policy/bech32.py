@@ -4,6 +4,7 @@ Only the lower-case spelling is taken, so that an address has one.
 """
 
 import re
+from collections.abc import Iterable
 from functools import reduce
 from operator import xor
 
@@ -21,6 +22,7 @@ _BECH32, _BECH32M = 1, 0x2BC830A3  # versions 0, and 1 to 16
 _CHECKSUM = 6  # characters
 _LENGTHS = range(2, 41)  # of a program, bytes
 _LENGTHS_0 = (20, 32)
+_LAST_VERSION = 16
 
 
 def encode(version: int, program: bytes) -> str:
@@ -29,7 +31,7 @@ def encode(version: int, program: bytes) -> str:
     number = int.from_bytes(program) << padding
     bits = 8 * len(program) + padding
     values = [version, *(number >> at & 31 for at in range(bits - 5, -1, -5))]
-    state = _state([*values, *[0] * _CHECKSUM]) ^ _constant(version)
+    state = _state([*values, *[0] * _CHECKSUM], _START) ^ _constant(version)
     checksum = [state >> at & 31 for at in range(25, -1, -5)]
     return f"{PREFIX}1{''.join(_ALPHABET[value] for value in values + checksum)}"
 
@@ -42,19 +44,17 @@ def check(text: str) -> str:
     """
     match = _TEXT.fullmatch(text)
     values = [_VALUES[character] for character in match[1]] if match else []
-    if not values or _state(values) != _constant(values[0]):
+    if not values or _state(values, _START) != _constant(values[0]):
         raise ValueError(f"{text[:100]!a} is not a Bitcoin address: lower case, with its checksum")
     digits = values[1:-_CHECKSUM]
     size, padding = divmod(5 * len(digits), 8)
-    number = reduce(lambda total, digit: total << 5 | digit, digits, 0)
-    known = size in (_LENGTHS_0 if values[0] == 0 else _LENGTHS)
-    if not known or padding >= 5 or number & (1 << padding) - 1:  # noqa: PLR2004 - a digit's bits
+    known = size in (_LENGTHS if values[0] else _LENGTHS_0) and values[0] <= _LAST_VERSION
+    if not known or padding >= 5 or digits[-1] & (1 << padding) - 1:  # noqa: PLR2004 - a digit's bits
         raise ValueError(f"{text} holds no witness program")
     return text
 
 
-def _state(values: list[int]) -> int:
-    state = _START
+def _state(values: Iterable[int], state: int) -> int:
     for value in values:
         state = (state & 0x1FFFFFF) << 5 ^ value ^ _FOLD[state >> 25]
     return state
@@ -64,11 +64,4 @@ def _constant(version: int) -> int:
     return _BECH32M if version else _BECH32
 
 
-def _prefixed() -> int:
-    state = 1
-    for value in (*(ord(c) >> 5 for c in PREFIX), 0, *(ord(c) & 31 for c in PREFIX)):
-        state = (state & 0x1FFFFFF) << 5 ^ value ^ _FOLD[state >> 25]
-    return state
-
-
-_START = _prefixed()
+_START = _state((*(ord(c) >> 5 for c in PREFIX), 0, *(ord(c) & 31 for c in PREFIX)), 1)

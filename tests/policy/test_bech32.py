@@ -2,6 +2,7 @@
 
 import pytest
 from btclib import b32
+from btclib import bech32 as btclib_bech32
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,12 +27,12 @@ INVALID = {
     "version 1 with the older checksum": (
         "bc1p38j9r5y49hruaue7wxjce0updqjuyyx0kh56v8s25huc6995vvpql3jow4"
     ),
-    "version 17": "BC130XLXVLHEMJA6C4DQV22UAPCTQUPFHLXM9H8Z3K2E72Q4K9HCZ7VQ7ZWS8R",
+    "version 17": "bc130xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vq7zws8r",
     "program of one byte": "bc1pw5dgrnzv",
     "program of 41 bytes": (
         "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7v8n0nx0muaewav253zgeav"
     ),
-    "version 0 of 16 bytes": "BC1QR508D6QEJXTDG4Y5R3ZARVARYV98GJ9P",
+    "version 0 of 16 bytes": "bc1qr508d6qejxtdg4y5r3zarvaryv98gj9p",
     "padding that is not zero": "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7v07qwwzcrf",
     "nothing": "bc1gmk9yu",
     "prefix only": "bc1",
@@ -53,6 +54,37 @@ def test_other_spellings_are_refused(text: str) -> None:
     """What is invalid is refused, and so is the second spelling of what is valid."""
     with pytest.raises(ValueError, match=r"Bitcoin address|no witness program"):
         fields.address(text)
+
+
+@pytest.mark.parametrize(
+    ("bits", "taken"),
+    [
+        ("", False),  # a version without a program
+        ("q" * 3, False),  # one byte
+        ("q" * 4, True),  # two, and four bits of padding
+        ("qqqp", False),  # padding that is not zero
+        ("qqqs", True),  # the last bit before it
+        ("q" * 5, True),  # three, and one bit
+        ("qqqqp", False),
+        ("q" * 6, False),  # a digit more than three bytes take
+        ("q" * 64, True),  # forty bytes
+        ("q" * 66, False),  # forty-one
+    ],
+)
+def test_a_program_is_whole_bytes(bits: str, taken: bool) -> None:  # noqa: FBT001 — a table
+    """Two to forty, in as few digits as hold them, with zeros behind (BIP-173)."""
+    text = _address("z" + bits)
+    if taken:
+        assert bech32.check(text) == text
+    else:
+        with pytest.raises(ValueError, match=r"no witness program|Bitcoin address"):
+            bech32.check(text)
+
+
+def _address(digits: str) -> str:
+    """Append the checksum of BIP-350 to digits, whatever they hold."""
+    values = ["qpzry9x8gf2tvdw0s3jn54khce6mua7l".index(digit) for digit in digits]
+    return btclib_bech32.encode("bc", values, btclib_bech32.BECH32_M_CONST).decode("ascii")
 
 
 @given(version=st.integers(0, 16), program=st.binary(min_size=2, max_size=40))

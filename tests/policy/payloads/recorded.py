@@ -7,10 +7,11 @@ command writes anew what becomes of the payloads on record.
 
 import json
 from collections.abc import Iterable
-from dataclasses import fields
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
+
+from msgspec.structs import fields
 
 from policy.model import Facts
 from policy.payloads import decode
@@ -50,7 +51,7 @@ def outcome(tag: str, payload: bytes) -> str:
 
 
 def _facts(facts: Facts) -> str:
-    told = ((field, getattr(facts, field.name)) for field in fields(facts))
+    told = ((field, getattr(facts, field.name)) for field in fields(Facts))
     return ", ".join(f"{field.name}={value!r}" for field, value in told if value != field.default)
 
 
