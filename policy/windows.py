@@ -76,8 +76,10 @@ class Window:
     def used(self, now_ms: int) -> Used:
         """Return what the window holds at ``now_ms``; O(1) once it is rolled to then."""
         oldest_kept = self._advance(now_ms) - self._span
-        total, requests = self._total, self._requests
-        for bucket in self._buckets:
+        total, requests, buckets = self._total, self._requests, self._buckets
+        if not buckets or buckets[0].last_ms > oldest_kept:
+            return Used(total, requests)
+        for bucket in buckets:
             if bucket.last_ms > oldest_kept:
                 break
             total -= bucket.total

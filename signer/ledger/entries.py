@@ -45,13 +45,14 @@ def judged(
     active, decoded = tx.policy, request.decoded
     policy = None if active is None else active.policy
     read = None if isinstance(decoded, PayloadError) else decoded
+    reasons, limits = decision.reasons, decision.limits
     return record.Record(
         index=tx.size,
         time=tx.time,
         clock=tx.clock,
         event=event,
         outcome=outcome,
-        reasons=tuple(map(_reason, decision.reasons)),
+        reasons=tuple(map(_reason, reasons)) if reasons else (),
         request_id=request.request_id,
         caller=caller(request.caller),
         key_version=key_version(request.key, settled_version(tx, request)),
@@ -60,7 +61,7 @@ def judged(
         message_sha256=None if read is None else _message_hash(read),
         policy=None if active is None else active.named,
         grant=decision.grant,
-        limits=tuple([_limit(request.key, state) for state in decision.limits]),
+        limits=tuple([_limit(request.key, state) for state in limits]),
         approvals=() if hold is None else hold.approvals,
         resumed=resumed,
         name=None if hold is None else hold.name,
@@ -76,7 +77,7 @@ def settled_version(tx: Transaction, request: SignRequest) -> int | None:
 
 
 def _reason(reason: Reason) -> record.Reason:
-    return record.Reason(reason.code.value, reason.rule, reason.detail)
+    return record.Reason(reason.code, reason.rule, reason.detail)
 
 
 def _message_hash(decoded: Decoded) -> str:
@@ -122,48 +123,43 @@ def _facts(policy: Policy | None, facts: Facts) -> record.Facts:
 def recorded(facts: Facts) -> record.Facts:
     """Return facts as records hold them; ``signer.audit.history.facts`` is the inverse."""
     return record.Facts(
-        action=facts.action,
-        transfers=tuple([_transfer(item) for item in facts.transfers]),
-        chain_id=_text(facts.chain_id),
-        source=facts.source,
-        expires_at=_text(facts.expires_at),
-        nonce=facts.nonce,
-        venue=facts.venue,
-        symbol=facts.symbol,
-        side=facts.side.value if facts.side else None,
-        order_type=facts.order_type,
-        quantity=facts.quantity,
-        price=facts.price,
-        timestamp=_text(facts.timestamp),
-        session=facts.session,
-        algorithm=facts.algorithm.value if facts.algorithm else None,
-        key_version=facts.key_version,
-        call=_call(facts.call),
-        receives=_transfer(facts.receives) if facts.receives else None,
-        text=facts.text,
+        facts.action,
+        tuple([_transfer(item) for item in facts.transfers]),
+        None if facts.chain_id is None else str(facts.chain_id),
+        facts.source,
+        None if facts.expires_at is None else str(facts.expires_at),
+        facts.nonce,
+        facts.venue,
+        facts.symbol,
+        facts.side,
+        facts.order_type,
+        facts.quantity,
+        facts.price,
+        None if facts.timestamp is None else str(facts.timestamp),
+        facts.session,
+        facts.algorithm,
+        facts.key_version,
+        None if facts.call is None else _call(facts.call),
+        None if facts.receives is None else _transfer(facts.receives),
+        facts.text,
     )
 
 
 def _transfer(item: Transfer) -> record.Transfer:
-    return record.Transfer(
-        item.asset, str(item.amount), item.role.value, item.destination, item.decimals
-    )
+    return record.Transfer(item.asset, str(item.amount), item.role, item.destination, item.decimals)
 
 
-def _call(call: ContractCall | None) -> record.Call | None:
-    return None if call is None else record.Call(call.contract, str(call.value), call.data)
+def _call(call: ContractCall) -> record.Call:
+    return record.Call(call.contract, str(call.value), call.data)
 
 
 def _limit(key: str, state: LimitState) -> record.Limit:
+    (counted, asset, span_ms), before, after, most, count = state
     return record.Limit(
-        state.counter.asset,
-        state.counter.span_ms,
-        record.Sum(str(state.before.total), state.before.requests),
-        record.Sum(str(state.after.total), state.after.requests),
-        record.Sum(_text(state.max_total), state.max_requests),
-        None if state.counter.key == key else state.counter.key,
+        asset,
+        span_ms,
+        record.Sum(str(before[0]), before[1]),
+        record.Sum(str(after[0]), after[1]),
+        record.Sum(None if most is None else str(most), count),
+        None if counted == key else counted,
     )
-
-
-def _text(number: int | None) -> str | None:
-    return None if number is None else str(number)

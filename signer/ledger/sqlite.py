@@ -38,6 +38,7 @@ STATE = (
     " FROM state"
 )
 _LEAVES = "SELECT idx, body FROM leaves WHERE idx >= ? ORDER BY idx LIMIT ?"
+_IS_BOUND = "SELECT 1 FROM requests WHERE request_id = ? AND caller = ?"
 _REQUEST = """
   SELECT requests.reservation, caller, request_id, key,
          coalesce(signatures.version, requests.version), format, payload_sha256, standing,
@@ -66,8 +67,12 @@ def _errors() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_MISUSE) & _PRIMARY
-        raise StoreError(str(error), fatal=code in _FATAL) from error
+        raise _store_error(error) from error
+
+
+def _store_error(error: sqlite3.Error) -> StoreError:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_MISUSE) & _PRIMARY
+    return StoreError(str(error), fatal=code in _FATAL)
 
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -131,6 +136,8 @@ class SqliteStore:
         except (OSError, sqlite3.Error) as error:
             raise ConfigError(f"the ledger {path} cannot be opened: {error}") from None
         self._rows = self._connection.execute
+        self._look = self._connection.cursor().execute
+        self._oldest_ms = 0  # no request is older; those to come are younger
         self.documents = Documents(self._all)
         self.proposals = Proposals(self._all)
         self.stops = Stops(self._all)
@@ -139,14 +146,16 @@ class SqliteStore:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Exclude all other writers; commit durably at the end, or roll back."""
-        with _errors(), self._turn:
-            self._rows("BEGIN IMMEDIATE")
+        with self._turn:
             try:
+                self._rows("BEGIN IMMEDIATE")
                 yield
                 self._rows("COMMIT")
-            except BaseException:
+            except BaseException as error:
                 with suppress(sqlite3.Error):  # an error may have rolled back already
                     self._rows("ROLLBACK")
+                if isinstance(error, sqlite3.Error):
+                    raise _store_error(error) from error
                 raise
 
     def state(self) -> State:
@@ -157,12 +166,14 @@ class SqliteStore:
         """Write a transaction's changes; the state must still be ``before``."""
         many = self._connection.executemany
         many("INSERT INTO leaves (idx, body) VALUES (?, ?)", changes.leaves)
-        many("DELETE FROM requests WHERE reservation = ?", [(at,) for at in changes.replaced])
+        if changes.replaced:
+            many("DELETE FROM requests WHERE reservation = ?", [(at,) for at in changes.replaced])
         many(_INSERT_REQUEST, map(_request_row, changes.requests))
-        many(
-            "DELETE FROM buckets WHERE key = ? AND asset = ? AND span_ms = ? AND first_ms = ?",
-            [(*counter, bucket.first_ms) for counter, bucket in changes.expired],
-        )
+        if changes.expired:
+            many(
+                "DELETE FROM buckets WHERE key = ? AND asset = ? AND span_ms = ? AND first_ms = ?",
+                [(*counter, bucket.first_ms) for counter, bucket in changes.expired],
+            )
         many(
             "REPLACE INTO buckets VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [
@@ -185,8 +196,10 @@ class SqliteStore:
 
     def request(self, caller: str, request_id: str) -> Request | None:
         """Find what a request id is bound to."""
-        row = self._rows(_REQUEST, (request_id, caller)).fetchone()
-        return None if row is None else _request(row)
+        named = request_id, caller
+        if not self._look(_IS_BOUND, named).fetchall():  # nearly every id is new
+            return None
+        return _request(self._all(_REQUEST, named)[0])
 
     def sign(self, signed: Iterable[SignedRow]) -> None:
         """Keep signatures; where a reservation has one already, that stays."""
@@ -194,8 +207,11 @@ class SqliteStore:
 
     def prune(self, decided_before_ms: int, limit: int) -> None:
         """Forget the oldest request ids, at most ``limit``."""
-        oldest = self._all(_OLDEST, ())
-        if oldest and oldest[0][0] < decided_before_ms:
+        if self._oldest_ms >= decided_before_ms:
+            return
+        for (oldest_ms,) in self._all(_OLDEST, ()):
+            self._oldest_ms = oldest_ms
+        if self._oldest_ms < decided_before_ms:
             self._rows(_PRUNE, (limit, decided_before_ms))
             self._rows(_PRUNE_SIGNATURES)
 

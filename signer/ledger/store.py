@@ -36,7 +36,7 @@ class Changes(NamedTuple):
     replaced: Sequence[int]
     requests: Iterable[Request]
     buckets: Iterable[tuple[Counter, Bucket]]
-    expired: Iterable[tuple[Counter, Bucket]]
+    expired: Sequence[tuple[Counter, Bucket]]
 
 
 class Store(Protocol):

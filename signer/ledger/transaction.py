@@ -1,6 +1,6 @@
 """One ledger transaction, independent of the engine."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from policy.root import Root
@@ -11,7 +11,7 @@ from signer.ledger.memory import Active, Memory
 from signer.ledger.rows import Request, State
 from signer.ledger.store import Changes
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - in UTC, as what is reckoned from it
 
 
 class Transaction:
@@ -114,4 +114,4 @@ def _clock(behind_ms: int) -> record.Clock:
 
 def _rfc3339(time_ms: int) -> str:
     moment = _EPOCH + timedelta(milliseconds=time_ms)
-    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return moment.isoformat(timespec="milliseconds") + "Z"

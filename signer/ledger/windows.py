@@ -44,11 +44,11 @@ class Windows:
         """
         completed = {charge.counter: charge for charge in charges}
         for charge in charges:
-            spans = self._known_spans(charge.counter)
-            for span_ms in spans - {charge.counter.span_ms}:
-                counter = charge.counter._replace(span_ms=span_ms)
-                if counter not in completed:
-                    completed[counter] = charge._replace(counter=counter)
+            own_ms = charge.counter.span_ms
+            for span_ms in self._known_spans(charge.counter):
+                if span_ms != own_ms:
+                    counter = charge.counter._replace(span_ms=span_ms)
+                    completed.setdefault(counter, charge._replace(counter=counter))
         return tuple(completed.values())
 
     def _known_spans(self, counter: Counter) -> set[int]:
