@@ -125,8 +125,9 @@ def test_who_goes_alone(tmp_path: Path, *, quick: bool) -> None:
     bench.close()
 
 
-def test_beside_a_large_round_only_what_is_worth_one() -> None:
-    """Small rounds run side by side; beside a large one others wait until they are as many."""
+@pytest.mark.parametrize("waiting", [[1, 1], [1, 2], [1, 1, 2]])
+def test_beside_a_large_round(waiting: list[int]) -> None:
+    """Others wait until they are worth a round, or until it ends, however few they are."""
     sizes: list[int] = []
     entered, release = threading.Semaphore(0), threading.Event()
 
@@ -143,41 +144,15 @@ def test_beside_a_large_round_only_what_is_worth_one() -> None:
     with ThreadPoolExecutor(4) as threads:
         done = [threads.submit(gathering.submit, Turn(4))]
         assert entered.acquire(timeout=10)
-        done += [threads.submit(gathering.submit, Turn(1)) for _ in range(2)]
-        while len(gathering._pending) < 2:
-            threading.Event().wait(0.001)
-        done.append(threads.submit(gathering.submit, Turn(2)))
-        assert entered.acquire(timeout=10)
-        assert sizes == [4, 4]
+        for number, size in enumerate(waiting, 1):
+            done.append(threads.submit(gathering.submit, Turn(size)))
+            while len(gathering._pending) < number and len(sizes) == 1:
+                threading.Event().wait(0.001)
+        assert entered.acquire(timeout=0.05) == (sum(waiting) >= 4)
         release.set()
         for each in done:
             each.result(10)
-    assert sizes == [4, 4]
-
-
-@pytest.mark.parametrize("number", [2, 3])
-def test_nobody_is_left_behind_a_large_round(number: int) -> None:
-    """Who waits beside a large round goes when it ends, however few they are."""
-    entered, release = threading.Semaphore(0), threading.Event()
-
-    def work(turns: Sequence[Turn[str]]) -> None:
-        entered.release()
-        assert release.wait(10)
-        for turn in turns:
-            turn.finish()
-
-    gathering: Gathering[Turn[str]] = Gathering(
-        work, 8, lambda: LedgerUnavailableError("lost"), leaders=2, large=4
-    )
-    with ThreadPoolExecutor(4) as threads:
-        done = [threads.submit(gathering.submit, Turn(4))]
-        assert entered.acquire(timeout=10)
-        done += [threads.submit(gathering.submit, Turn(1)) for _ in range(number)]
-        while len(gathering._pending) < number:
-            threading.Event().wait(0.001)
-        release.set()
-        for each in done:
-            each.result(10)
+    assert sizes == [4, sum(waiting)]
 
 
 def test_a_round_that_breaks_lets_nobody_through() -> None:
