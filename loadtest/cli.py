@@ -117,8 +117,8 @@ def find_knee(
 def calibrate(
     *, profile_file: Annotated[Path, typer.Argument()] = CALIBRATION, out: Out = OUT / "calibration"
 ) -> None:
-    """Show what the generator itself can do: it alone against the echo server."""
-    with _errors(), peers.echo(out / "certificates", plain=True) as server:
+    """Show what the generator itself can do: it alone against an echo that costs little."""
+    with _errors(), peers.quick_echo(out / "certificates") as server:
         _load(knee.find, _profile(profile_file, None), server, 0.0, Extras(out, None, None))
 
 

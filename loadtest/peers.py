@@ -1,19 +1,23 @@
 """Servers to load: a throw-away signer, or the echo server in a process of its own."""
 
+import asyncio
 import multiprocessing
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from deploy.dev import environment
 from deploy.dev.ca import SERVER_NAMES, Authority, uri
 from deploy.dev.serving import Serving
+from loadtest import http2
 from loadtest.answers import Plain, Signer
 from loadtest.echo import Echo
 from loadtest.errors import LoadtestError
 from loadtest.target import Target
+from signer.v1 import signing_service_pb2 as pb
 
 POLICY = Path(__file__).with_name("policy.toml")
 KEYS = {
@@ -45,17 +49,30 @@ def signer(directory: Path) -> Iterator[Target]:
         yield Target(server.signing, directory, (server.process.pid,), server.metrics)
 
 
-@contextmanager
-def echo(directory: Path, *, plain: bool = False) -> Iterator[Target]:
+def echo(directory: Path, *, plain: bool = False) -> AbstractContextManager[Target]:
     """Serve echoes from another process, with certificates in ``directory``.
 
     Raises:
         LoadtestError: it did not start.
     """
+    return _elsewhere(directory, partial(_serve, plain=plain))
+
+
+def quick_echo(directory: Path) -> AbstractContextManager[Target]:
+    """Serve plain echoes of single payloads, at a cost that leaves the machine to the generator.
+
+    Raises:
+        LoadtestError: it did not start.
+    """
+    return _elsewhere(directory, _serve_quickly)
+
+
+@contextmanager
+def _elsewhere(directory: Path, serve: Callable[[Path, Connection], None]) -> Iterator[Target]:
     certificates(directory)
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(directory, plain, theirs), daemon=True)
+    process = context.Process(target=serve, args=(directory, theirs), daemon=True)
     process.start()
     try:
         if not ours.poll(START_SECONDS):
@@ -67,11 +84,26 @@ def echo(directory: Path, *, plain: bool = False) -> Iterator[Target]:
         process.kill()
 
 
-def _serve(directory: Path, plain: bool, pipe: Connection) -> None:  # noqa: FBT001 - spawn passes by place
+def _serve(directory: Path, pipe: Connection, *, plain: bool) -> None:
     answers = Plain() if plain else Signer(POLICY.read_text(encoding="utf-8"))
     with Echo(directory, answers) as server:
         pipe.send(server.address)
         pipe.poll(None)  # until the other end is closed
+
+
+def _serve_quickly(directory: Path, pipe: Connection) -> None:
+    answers = Plain()
+
+    def answer(message: bytes) -> bytes:
+        request = pb.SignPayloadRequest.FromString(message)
+        return answers.result("", request).response.SerializeToString()
+
+    async def serve() -> None:
+        async with await http2.serve(directory, answer) as server:
+            pipe.send(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            await asyncio.to_thread(pipe.poll, None)  # as above
+
+    asyncio.run(serve())
 
 
 def certificates(directory: Path) -> None:

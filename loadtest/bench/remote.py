@@ -13,7 +13,7 @@ from typing import Any, Generic, Self, TypeVar
 from loadtest.errors import LoadtestError
 
 T = TypeVar("T")
-WAIT_SECONDS = 300
+WAIT_SECONDS = 1800  # ten million records take minutes to fill in
 STOP_SECONDS = 5
 
 

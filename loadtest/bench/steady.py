@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from loadtest import knee, live, metrics, peers, profile, runner
-from loadtest.bench.ratios import CLIENT_CPU, ONE, SERVER_CPU, Bench
+from loadtest.bench.ratios import CLIENT_CPU, ONE, Bench
 from loadtest.bench.subjects import SUBJECTS
 from loadtest.bench.verdict import Figure
 from loadtest.cli import CALIBRATION
@@ -21,6 +21,7 @@ STEADY_SECONDS = 15
 BOUNDS = {"p99_over_p50": 4.0, "p99.9_over_p50": 10.0, "unexpected_share": 0.0}
 ENOUGH = 3.0  # the generator's rate over the signer's
 CLOSED_SECONDS = 2.0
+SENDERS = 2  # processes of the generator alone
 
 
 def measure(
@@ -28,16 +29,16 @@ def measure(
 ) -> tuple[list[Figure], dict[str, float]]:
     """Return what must hold, and further figures by name.
 
-    The generator has one core and whom it loads the other one, the echo like the signer.
+    Against the signer the generator has one core and the signer the other one. Alone it
+    has both, as the signer's clients have elsewhere, but for what its echo takes.
 
     Raises:
         LoadtestError: a run could not be done.
     """
     target = bench.targets[ONE]
-    peer = peers.echo(bench.directory / "echo", plain=True)
-    with _on(SERVER_CPU), peer as echo, _on(CLIENT_CPU):
-        alone = knee.find(_loaded(CALIBRATION, GENERATOR), echo, view, 0.0)
-    orders = _loaded(ORDERS, SIGNER)
+    with peers.quick_echo(bench.directory / "echo") as echo:
+        alone = knee.find(_loaded(CALIBRATION, GENERATOR, SENDERS), echo, view, 0.0)
+    orders = _loaded(ORDERS, SIGNER, 1)
     with _on(CLIENT_CPU):
         found = knee.find(orders, target, view, 0.0)
         top = found.knee or SIGNER.start
@@ -72,8 +73,8 @@ def _on(cpu: int) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _loaded(path: Path, sweep: Sweep) -> Profile:
-    return profile.load(path).model_copy(update={"workers": 1, "sweep": sweep})
+def _loaded(path: Path, sweep: Sweep, workers: int) -> Profile:
+    return profile.load(path).model_copy(update={"workers": workers, "sweep": sweep})
 
 
 def _figures(name: str, report: Report) -> dict[str, float]:
