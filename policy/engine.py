@@ -177,10 +177,12 @@ def limited(
             most, count = window.max_total, window.max_requests
             for counter, share in window.shares(request.caller, amount, paid):
                 before = usage.used(counter)
-                total, requests = after = Used(before.total + share, before.requests + 1)
+                after = Used(before.total + share, before.requests + 1)
                 charges.append(Charge(counter, share))
                 states.append(LimitState(counter, before, after, most, count))
-                if (most is not None and total > most) or (count is not None and requests > count):
+                if (most is not None and after.total > most) or (
+                    count is not None and after.requests > count
+                ):
                     reasons += _exceeded(limit.asset, window, after)
     return tuple(charges), tuple(states), reasons
 

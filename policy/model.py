@@ -166,7 +166,7 @@ class Counter(NamedTuple):
     span_ms: int
 
 
-class Used(NamedTuple):
+class Used(Struct, frozen=True, gc=False):
     """What a rolling window holds now: base units, and number of requests."""
 
     total: int
@@ -180,7 +180,7 @@ class Usage(Protocol):
         """Return what the counter's window holds; zero when never charged."""
 
 
-class Charge(NamedTuple):
+class Charge(Struct, frozen=True, gc=False):
     """What an allowed request adds to a counter."""
 
     counter: Counter
@@ -188,7 +188,7 @@ class Charge(NamedTuple):
     requests: int = 1
 
 
-class LimitState(NamedTuple):
+class LimitState(Struct, frozen=True, gc=False):
     """A window beside its bounds, for the audit log; None where there is no bound."""
 
     counter: Counter

@@ -8,7 +8,6 @@ it fails, or None; ``RULES`` holds them all.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -152,7 +151,7 @@ class Policy:
     markets: Markets = field(default_factory=dict)
 
 
-class Request(NamedTuple):
+class Request(Struct, frozen=True):
     """What the rules look at.
 
     ``moved`` sums each asset, fees included, and ``paid`` each asset by destination,

@@ -154,12 +154,13 @@ def _call(call: ContractCall) -> record.Call:
 
 
 def _limit(key: str, state: LimitState) -> record.Limit:
-    (counted, asset, span_ms), before, after, most, count = state
+    counted, asset, span_ms = state.counter
+    before, after, most = state.before, state.after, state.max_total
     return record.Limit(
         asset,
         span_ms,
-        record.Sum(str(before[0]), before[1]),
-        record.Sum(str(after[0]), after[1]),
-        record.Sum(None if most is None else str(most), count),
+        record.Sum(str(before.total), before.requests),
+        record.Sum(str(after.total), after.requests),
+        record.Sum(None if most is None else str(most), state.max_requests),
         None if counted == key else counted,
     )

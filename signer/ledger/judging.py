@@ -1,8 +1,8 @@
 """What the policy in force, freezes, rates and approvals make of one request."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from policy import engine, explain, freezes, networks, rates, reading
@@ -16,14 +16,14 @@ from signer.ledger.transaction import Transaction
 from signer.model import SignRequest
 
 
-class Permit(NamedTuple):
+class Permit(Struct, frozen=True):
     """What is needed to sign."""
 
     key: KeyPolicy
     decoded: Decoded
 
 
-class Judgement(NamedTuple):
+class Judgement(Struct, frozen=True):
     """A decision; the permit is there exactly when it is allowed.
 
     ``hold`` is what its approvals come from, or what it waits for.
@@ -34,7 +34,7 @@ class Judgement(NamedTuple):
     hold: Hold | None = None
 
 
-class _Read(NamedTuple):
+class _Read(Struct, frozen=True):
     """A request whose key the caller may use, and whose payload could be read."""
 
     policy: Policy

@@ -289,10 +289,8 @@ class SqliteReader:
 
 
 def _request_row(row: Request) -> tuple[Any, ...]:
-    *bound, standing, decided_ms, lease_ms, decision, policy_version, charges, resumed, _ = row
-    booked = [(*counter, str(amount), requests) for counter, amount, requests in charges]
-    times = decided_ms, lease_ms, decision, policy_version
-    return *bound, standing.value, *times, _encode(booked), resumed
+    booked = [(*each.counter, str(each.amount), each.requests) for each in row.charges]
+    return (*row[:7], str(row.standing), *row[8:12], _encode(booked), row.resumed)
 
 
 def _request(row: tuple[Any, ...]) -> Request:

@@ -48,7 +48,7 @@ class Windows:
             for span_ms in self._known_spans(charge.counter):
                 if span_ms != own_ms:
                     counter = charge.counter._replace(span_ms=span_ms)
-                    completed.setdefault(counter, charge._replace(counter=counter))
+                    completed.setdefault(counter, Charge(counter, charge.amount, charge.requests))
         return tuple(completed.values())
 
     def _known_spans(self, counter: Counter) -> set[int]:
@@ -60,10 +60,10 @@ class Windows:
 
     def charge(self, charge: Charge) -> None:
         """Book what an allowed request adds."""
-        counter, amount, requests = charge
+        counter = charge.counter
         window = self._window(counter)
         self._known_spans(counter).add(counter.span_ms)
-        self._note(counter, window.charge(self._now, amount, requests))
+        self._note(counter, window.charge(self._now, charge.amount, charge.requests))
 
     def seed(self, counter: Counter, window: Window) -> None:
         """Replace what a window holds."""

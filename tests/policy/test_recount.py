@@ -2,7 +2,7 @@
 
 import pytest
 
-from policy.model import Ask, Counter, Facts, Transfer
+from policy.model import Ask, Counter, Facts, Transfer, Used
 from policy.recount import Recount
 from policy.replay import Asked, Kind, Settled
 from tests.support.ledgers import HOUR, POLICY, START_MS, load_policy
@@ -73,7 +73,7 @@ def test_history_is_charged_to_new_windows_only() -> None:
     recount.step(asked(4, 9999, Kind.VALIDATED))
     found = {name: window.used(START_MS + 4) for name, window in recount.windows().items()}
     assert found == {
-        Counter(f"pay caller {ALICE}", "USD", HOUR): (501, 2),
-        Counter("pay destination bob", "USD", HOUR): (501, 2),
-        Counter("group g", "USD", 2 * HOUR): (501, 2),
+        Counter(f"pay caller {ALICE}", "USD", HOUR): Used(501, 2),
+        Counter("pay destination bob", "USD", HOUR): Used(501, 2),
+        Counter("group g", "USD", 2 * HOUR): Used(501, 2),
     }
