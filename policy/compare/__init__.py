@@ -27,9 +27,7 @@ def compare(old: Policy, new: Policy) -> tuple[Change, ...]:
     What several keys share, the limits of a group, is told once.
     """
     changes: dict[tuple[str, str], Change] = {}
-    for change in chain(
-        meanings(old, new), markets(old.markets, new.markets), _witnessed(old, new)
-    ):
+    for change in chain(_shared(old, new), _witnessed(old, new)):
         changes.setdefault((change.path, change.description), change)
     return tuple(changes.values())
 
@@ -37,6 +35,14 @@ def compare(old: Policy, new: Policy) -> tuple[Change, ...]:
 def is_looser(changes: Iterable[Change]) -> bool:
     """Whether something may be allowed that was not."""
     return any(change.direction is Direction.LOOSER for change in changes)
+
+
+def _shared(old: Policy, new: Policy) -> Iterator[Change]:
+    for change in chain(meanings(old, new), markets(old.markets, new.markets)):
+        if change.direction is Direction.LOOSER:
+            yield replace(change, witness=witness.find_shared(old, new, change.path))
+        else:
+            yield change
 
 
 def _witnessed(old: Policy, new: Policy) -> Iterator[Change]:

@@ -4,9 +4,10 @@ It tries requests at the edge of what changed and asks the engine. Finding none
 proves nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
+from policy.compare import shared
 from policy.compare.change import Witness
 from policy.compare.limits import Bound, bounds
 from policy.compare.requests import Edit, is_within, requests
@@ -15,12 +16,27 @@ from policy.model import Ask, Counter, Used
 from policy.rules import Limit, Policy
 from policy.windows import covers
 
+Make = Callable[[Edit], Iterator[tuple[Ask, int]]]
+
 _TRIES = 2000  # requests tried for one change; each takes microseconds
 
 
 def find(old: Policy, new: Policy, key: str, path: str) -> Witness | None:
     """Return a request that shows the loosening at ``path``; None if none was found."""
-    found = (item for edit in _edits(old, new, key, path) for item in _candidates(edit))
+    found = (item for edit in _edits(old, new, key, path) for item in _candidates(edit, requests))
+    return _first(old, new, found)
+
+
+def find_shared(old: Policy, new: Policy, path: str) -> Witness | None:
+    """Do the same for what keys share, a market or a call."""
+    make = shared.maker(new, path)
+    if make is None:
+        return None
+    edits = (edit for key in sorted(new.keys) for edit in _edits(old, new, key, path))
+    return _first(old, new, (item for edit in edits for item in _candidates(edit, make)))
+
+
+def _first(old: Policy, new: Policy, found: Iterator[Witness]) -> Witness | None:
     return next((item for item in islice(found, _TRIES) if _shows(old, new, item)), None)
 
 
@@ -39,8 +55,8 @@ def _edits(old: Policy, new: Policy, key: str, path: str) -> Iterator[Edit]:
         yield Edit(path, before, after, known.get(grant.id), grant)
 
 
-def _candidates(edit: Edit) -> Iterator[Witness]:
-    for ask, at_ms in requests(edit):
+def _candidates(edit: Edit, make: Make) -> Iterator[Witness]:
+    for ask, at_ms in make(edit):
         for approved_by in _approvals(edit, ask.caller):
             for spent in _states(edit, ask):
                 yield Witness(ask, at_ms, approved_by, spent)

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import typer
 
-from policy.compare import Change, Direction, Witness, compare
+from policy.compare import Change, Direction, compare
+from policy.telling import witnessed
 from signer.cli.policy_file import File, loaded
-from signer.cli.policy_text import asked, span
 
 LOOSER = 3
 _SIGNS = {Direction.LOOSER: "+", Direction.TIGHTER: "-", Direction.EQUAL: "="}
@@ -32,13 +32,4 @@ def diff(old: File, new: File) -> None:
 def _lines(change: Change) -> Iterator[str]:
     yield f"{_SIGNS[change.direction]} {change.path}: {change.description}"
     if change.witness is not None:
-        yield from (f"      {line}" for line in _shown(change.witness))
-
-
-def _shown(witness: Witness) -> Iterator[str]:
-    yield f"e.g. {asked(witness.ask, witness.at_ms)}"
-    if witness.approved_by:
-        yield f"approved by {', '.join(sorted(witness.approved_by))}"
-    for counter, used in sorted(witness.spent.items()):
-        held = f"{used.total} base units in {used.requests} requests"
-        yield f"when the last {span(counter.span_ms)} of {counter.asset} hold {held}"
+        yield from (f"      {line}" for line in witnessed(change.witness))

@@ -14,8 +14,8 @@ from policy.explain import Considered, Explanation, Moved, explain
 from policy.model import Ask, LimitState
 from policy.reasons import PayloadError, Reason
 from policy.rules import Policy
+from policy.telling import asked, span
 from signer.cli.policy_file import File, content, loaded
-from signer.cli.policy_text import asked, span
 from signer.errors import ConfigError
 
 DENIED = 3

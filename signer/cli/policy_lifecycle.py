@@ -193,6 +193,7 @@ def _whole(proposal: pb.PolicyProposal) -> Iterator[str]:
 def _changes(proposal: pb.PolicyProposal) -> Iterator[str]:
     for change in proposal.changes:
         yield f"{_SIGNS[change.direction]} {change.path}: {change.description}"
+        yield from (f"      {line}" for line in change.example)
 
 
 def _line(proposal: pb.PolicyProposal) -> str:

@@ -9,8 +9,8 @@ import typer
 from policy.problems import PolicyError
 from policy.prove import Answer, Disproven, NotProven, Proven, Question, load, prove
 from policy.rules import Policy
+from policy.telling import asked
 from signer.cli.policy_file import File, loaded, text
-from signer.cli.policy_text import asked
 from signer.errors import ConfigError
 
 NOT_PROVEN = 3

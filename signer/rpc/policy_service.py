@@ -7,6 +7,7 @@ from typing import TypeVar
 import grpc
 
 from policy.compare import Change, is_looser
+from policy.telling import witnessed
 from signer.errors import InvalidRequestError, VersionNotFoundError
 from signer.ledger.rows import DocumentRow, Kind
 from signer.policies import Policies, Stage, View
@@ -207,7 +208,12 @@ def _described(kind: Kind, row: DocumentRow, active: int) -> pb.PolicyVersion:
 
 def _change(change: Change) -> pb.PolicyChange:
     direction = pb.PolicyChange.Direction.Value(f"DIRECTION_{change.direction.name}")
-    return pb.PolicyChange(path=change.path, direction=direction, description=change.description)
+    return pb.PolicyChange(
+        path=change.path,
+        direction=direction,
+        description=change.description,
+        example=witnessed(change.witness) if change.witness else (),
+    )
 
 
 def _state(stage: Stage) -> pb.PolicyProposal.State.ValueType:

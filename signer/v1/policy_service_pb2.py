@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esigner/v1/policy_service.proto\x12\tsigner.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x01\n\rPolicyVersion\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x16\n\x08\x64ocument\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x64ocument_sha256\x18\x03 \x01(\x0c\x42\x04\xe2\x41\x01\x03\x12\x37\n\ractivate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x14\n\x06\x61\x63tive\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x03\"\xcc\x05\n\x0ePolicyProposal\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12+\n\x04kind\x18\x02 \x01(\x0e\x32\x17.signer.v1.DocumentKindB\x04\xe2\x41\x01\x03\x12\x16\n\x08\x64ocument\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x64ocument_sha256\x18\x04 \x01(\x0c\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0c\x62\x61se_version\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06\x61uthor\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06reason\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06looser\x18\x08 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x34\n\x05state\x18\t \x01(\x0e\x32\x1f.signer.v1.PolicyProposal.StateB\x04\xe2\x41\x01\x03\x12.\n\x07\x63hanges\x18\n \x03(\x0b\x32\x17.signer.v1.PolicyChangeB\x04\xe2\x41\x01\x03\x12\x17\n\tapprovers\x18\x0b \x03(\tB\x04\xe2\x41\x01\x03\x12 \n\x12required_approvals\x18\x0c \x01(\x05\x42\x04\xe2\x41\x01\x03\x12@\n\x16\x65\x61rliest_activate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65xpire_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\x92\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x12\n\x0eSTATE_APPROVED\x10\x02\x12\x13\n\x0fSTATE_ACTIVATED\x10\x03\x12\x12\n\x0eSTATE_REJECTED\x10\x04\x12\x11\n\rSTATE_EXPIRED\x10\x05\x12\x0f\n\x0bSTATE_STALE\x10\x06\"\xd1\x01\n\x0cPolicyChange\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x34\n\tdirection\x18\x02 \x01(\x0e\x32!.signer.v1.PolicyChange.Direction\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\"h\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44IRECTION_TIGHTER\x10\x01\x12\x14\n\x10\x44IRECTION_LOOSER\x10\x02\x12\x13\n\x0f\x44IRECTION_EQUAL\x10\x03\"}\n\x14ProposePolicyRequest\x12\x16\n\x08\x64ocument\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0c\x62\x61se_version\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\".\n\x18GetPolicyProposalRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"O\n\x1aListPolicyProposalsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"d\n\x1bListPolicyProposalsResponse\x12,\n\tproposals\x18\x01 \x03(\x0b\x32\x19.signer.v1.PolicyProposal\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"Q\n\x1c\x41pprovePolicyProposalRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1d\n\x0f\x64ocument_sha256\x18\x02 \x01(\x0c\x42\x04\xe2\x41\x01\x02\"G\n\x1bRejectPolicyProposalRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"3\n\x1d\x41\x63tivatePolicyProposalRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"A\n\x15RollBackPolicyRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"-\n\x17GetPolicyVersionRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"{\n\x19ListPolicyVersionsRequest\x12+\n\x04kind\x18\x01 \x01(\x0e\x32\x17.signer.v1.DocumentKindB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"a\n\x1aListPolicyVersionsResponse\x12*\n\x08versions\x18\x01 \x03(\x0b\x32\x18.signer.v1.PolicyVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*_\n\x0c\x44ocumentKind\x12\x1d\n\x19\x44OCUMENT_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44OCUMENT_KIND_POLICY\x10\x01\x12\x16\n\x12\x44OCUMENT_KIND_ROOT\x10\x02\x32\xb2\x06\n\rPolicyService\x12K\n\rProposePolicy\x12\x1f.signer.v1.ProposePolicyRequest\x1a\x19.signer.v1.PolicyProposal\x12S\n\x11GetPolicyProposal\x12#.signer.v1.GetPolicyProposalRequest\x1a\x19.signer.v1.PolicyProposal\x12\x64\n\x13ListPolicyProposals\x12%.signer.v1.ListPolicyProposalsRequest\x1a&.signer.v1.ListPolicyProposalsResponse\x12[\n\x15\x41pprovePolicyProposal\x12\'.signer.v1.ApprovePolicyProposalRequest\x1a\x19.signer.v1.PolicyProposal\x12Y\n\x14RejectPolicyProposal\x12&.signer.v1.RejectPolicyProposalRequest\x1a\x19.signer.v1.PolicyProposal\x12]\n\x16\x41\x63tivatePolicyProposal\x12(.signer.v1.ActivatePolicyProposalRequest\x1a\x19.signer.v1.PolicyProposal\x12M\n\x0eRollBackPolicy\x12 .signer.v1.RollBackPolicyRequest\x1a\x19.signer.v1.PolicyProposal\x12P\n\x10GetPolicyVersion\x12\".signer.v1.GetPolicyVersionRequest\x1a\x18.signer.v1.PolicyVersion\x12\x61\n\x12ListPolicyVersions\x12$.signer.v1.ListPolicyVersionsRequest\x1a%.signer.v1.ListPolicyVersionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esigner/v1/policy_service.proto\x12\tsigner.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x01\n\rPolicyVersion\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x16\n\x08\x64ocument\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x64ocument_sha256\x18\x03 \x01(\x0c\x42\x04\xe2\x41\x01\x03\x12\x37\n\ractivate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x14\n\x06\x61\x63tive\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x03\"\xcc\x05\n\x0ePolicyProposal\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12+\n\x04kind\x18\x02 \x01(\x0e\x32\x17.signer.v1.DocumentKindB\x04\xe2\x41\x01\x03\x12\x16\n\x08\x64ocument\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x64ocument_sha256\x18\x04 \x01(\x0c\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0c\x62\x61se_version\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06\x61uthor\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06reason\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06looser\x18\x08 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x34\n\x05state\x18\t \x01(\x0e\x32\x1f.signer.v1.PolicyProposal.StateB\x04\xe2\x41\x01\x03\x12.\n\x07\x63hanges\x18\n \x03(\x0b\x32\x17.signer.v1.PolicyChangeB\x04\xe2\x41\x01\x03\x12\x17\n\tapprovers\x18\x0b \x03(\tB\x04\xe2\x41\x01\x03\x12 \n\x12required_approvals\x18\x0c \x01(\x05\x42\x04\xe2\x41\x01\x03\x12@\n\x16\x65\x61rliest_activate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65xpire_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\x92\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x12\n\x0eSTATE_APPROVED\x10\x02\x12\x13\n\x0fSTATE_ACTIVATED\x10\x03\x12\x12\n\x0eSTATE_REJECTED\x10\x04\x12\x11\n\rSTATE_EXPIRED\x10\x05\x12\x0f\n\x0bSTATE_STALE\x10\x06\"\xe2\x01\n\x0cPolicyChange\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x34\n\tdirection\x18\x02 \x01(\x0e\x32!.signer.v1.PolicyChange.Direction\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0f\n\x07\x65xample\x18\x04 \x03(\t\"h\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44IRECTION_TIGHTER\x10\x01\x12\x14\n\x10\x44IRECTION_LOOSER\x10\x02\x12\x13\n\x0f\x44IRECTION_EQUAL\x10\x03\"}\n\x14ProposePolicyRequest\x12\x16\n\x08\x64ocument\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0c\x62\x61se_version\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\".\n\x18GetPolicyProposalRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"O\n\x1aListPolicyProposalsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"d\n\x1bListPolicyProposalsResponse\x12,\n\tproposals\x18\x01 \x03(\x0b\x32\x19.signer.v1.PolicyProposal\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"Q\n\x1c\x41pprovePolicyProposalRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1d\n\x0f\x64ocument_sha256\x18\x02 \x01(\x0c\x42\x04\xe2\x41\x01\x02\"G\n\x1bRejectPolicyProposalRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"3\n\x1d\x41\x63tivatePolicyProposalRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"A\n\x15RollBackPolicyRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"-\n\x17GetPolicyVersionRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"{\n\x19ListPolicyVersionsRequest\x12+\n\x04kind\x18\x01 \x01(\x0e\x32\x17.signer.v1.DocumentKindB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"a\n\x1aListPolicyVersionsResponse\x12*\n\x08versions\x18\x01 \x03(\x0b\x32\x18.signer.v1.PolicyVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*_\n\x0c\x44ocumentKind\x12\x1d\n\x19\x44OCUMENT_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44OCUMENT_KIND_POLICY\x10\x01\x12\x16\n\x12\x44OCUMENT_KIND_ROOT\x10\x02\x32\xb2\x06\n\rPolicyService\x12K\n\rProposePolicy\x12\x1f.signer.v1.ProposePolicyRequest\x1a\x19.signer.v1.PolicyProposal\x12S\n\x11GetPolicyProposal\x12#.signer.v1.GetPolicyProposalRequest\x1a\x19.signer.v1.PolicyProposal\x12\x64\n\x13ListPolicyProposals\x12%.signer.v1.ListPolicyProposalsRequest\x1a&.signer.v1.ListPolicyProposalsResponse\x12[\n\x15\x41pprovePolicyProposal\x12\'.signer.v1.ApprovePolicyProposalRequest\x1a\x19.signer.v1.PolicyProposal\x12Y\n\x14RejectPolicyProposal\x12&.signer.v1.RejectPolicyProposalRequest\x1a\x19.signer.v1.PolicyProposal\x12]\n\x16\x41\x63tivatePolicyProposal\x12(.signer.v1.ActivatePolicyProposalRequest\x1a\x19.signer.v1.PolicyProposal\x12M\n\x0eRollBackPolicy\x12 .signer.v1.RollBackPolicyRequest\x1a\x19.signer.v1.PolicyProposal\x12P\n\x10GetPolicyVersion\x12\".signer.v1.GetPolicyVersionRequest\x1a\x18.signer.v1.PolicyVersion\x12\x61\n\x12ListPolicyVersions\x12$.signer.v1.ListPolicyVersionsRequest\x1a%.signer.v1.ListPolicyVersionsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -109,8 +109,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPOLICYVERSIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001'
   _globals['_LISTPOLICYVERSIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTPOLICYVERSIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001'
-  _globals['_DOCUMENTKIND']._serialized_start=2119
-  _globals['_DOCUMENTKIND']._serialized_end=2214
+  _globals['_DOCUMENTKIND']._serialized_start=2136
+  _globals['_DOCUMENTKIND']._serialized_end=2231
   _globals['_POLICYVERSION']._serialized_start=112
   _globals['_POLICYVERSION']._serialized_end=281
   _globals['_POLICYPROPOSAL']._serialized_start=284
@@ -118,31 +118,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_POLICYPROPOSAL_STATE']._serialized_start=854
   _globals['_POLICYPROPOSAL_STATE']._serialized_end=1000
   _globals['_POLICYCHANGE']._serialized_start=1003
-  _globals['_POLICYCHANGE']._serialized_end=1212
-  _globals['_POLICYCHANGE_DIRECTION']._serialized_start=1108
-  _globals['_POLICYCHANGE_DIRECTION']._serialized_end=1212
-  _globals['_PROPOSEPOLICYREQUEST']._serialized_start=1214
-  _globals['_PROPOSEPOLICYREQUEST']._serialized_end=1339
-  _globals['_GETPOLICYPROPOSALREQUEST']._serialized_start=1341
-  _globals['_GETPOLICYPROPOSALREQUEST']._serialized_end=1387
-  _globals['_LISTPOLICYPROPOSALSREQUEST']._serialized_start=1389
-  _globals['_LISTPOLICYPROPOSALSREQUEST']._serialized_end=1468
-  _globals['_LISTPOLICYPROPOSALSRESPONSE']._serialized_start=1470
-  _globals['_LISTPOLICYPROPOSALSRESPONSE']._serialized_end=1570
-  _globals['_APPROVEPOLICYPROPOSALREQUEST']._serialized_start=1572
-  _globals['_APPROVEPOLICYPROPOSALREQUEST']._serialized_end=1653
-  _globals['_REJECTPOLICYPROPOSALREQUEST']._serialized_start=1655
-  _globals['_REJECTPOLICYPROPOSALREQUEST']._serialized_end=1726
-  _globals['_ACTIVATEPOLICYPROPOSALREQUEST']._serialized_start=1728
-  _globals['_ACTIVATEPOLICYPROPOSALREQUEST']._serialized_end=1779
-  _globals['_ROLLBACKPOLICYREQUEST']._serialized_start=1781
-  _globals['_ROLLBACKPOLICYREQUEST']._serialized_end=1846
-  _globals['_GETPOLICYVERSIONREQUEST']._serialized_start=1848
-  _globals['_GETPOLICYVERSIONREQUEST']._serialized_end=1893
-  _globals['_LISTPOLICYVERSIONSREQUEST']._serialized_start=1895
-  _globals['_LISTPOLICYVERSIONSREQUEST']._serialized_end=2018
-  _globals['_LISTPOLICYVERSIONSRESPONSE']._serialized_start=2020
-  _globals['_LISTPOLICYVERSIONSRESPONSE']._serialized_end=2117
-  _globals['_POLICYSERVICE']._serialized_start=2217
-  _globals['_POLICYSERVICE']._serialized_end=3035
+  _globals['_POLICYCHANGE']._serialized_end=1229
+  _globals['_POLICYCHANGE_DIRECTION']._serialized_start=1125
+  _globals['_POLICYCHANGE_DIRECTION']._serialized_end=1229
+  _globals['_PROPOSEPOLICYREQUEST']._serialized_start=1231
+  _globals['_PROPOSEPOLICYREQUEST']._serialized_end=1356
+  _globals['_GETPOLICYPROPOSALREQUEST']._serialized_start=1358
+  _globals['_GETPOLICYPROPOSALREQUEST']._serialized_end=1404
+  _globals['_LISTPOLICYPROPOSALSREQUEST']._serialized_start=1406
+  _globals['_LISTPOLICYPROPOSALSREQUEST']._serialized_end=1485
+  _globals['_LISTPOLICYPROPOSALSRESPONSE']._serialized_start=1487
+  _globals['_LISTPOLICYPROPOSALSRESPONSE']._serialized_end=1587
+  _globals['_APPROVEPOLICYPROPOSALREQUEST']._serialized_start=1589
+  _globals['_APPROVEPOLICYPROPOSALREQUEST']._serialized_end=1670
+  _globals['_REJECTPOLICYPROPOSALREQUEST']._serialized_start=1672
+  _globals['_REJECTPOLICYPROPOSALREQUEST']._serialized_end=1743
+  _globals['_ACTIVATEPOLICYPROPOSALREQUEST']._serialized_start=1745
+  _globals['_ACTIVATEPOLICYPROPOSALREQUEST']._serialized_end=1796
+  _globals['_ROLLBACKPOLICYREQUEST']._serialized_start=1798
+  _globals['_ROLLBACKPOLICYREQUEST']._serialized_end=1863
+  _globals['_GETPOLICYVERSIONREQUEST']._serialized_start=1865
+  _globals['_GETPOLICYVERSIONREQUEST']._serialized_end=1910
+  _globals['_LISTPOLICYVERSIONSREQUEST']._serialized_start=1912
+  _globals['_LISTPOLICYVERSIONSREQUEST']._serialized_end=2035
+  _globals['_LISTPOLICYVERSIONSRESPONSE']._serialized_start=2037
+  _globals['_LISTPOLICYVERSIONSRESPONSE']._serialized_end=2134
+  _globals['_POLICYSERVICE']._serialized_start=2234
+  _globals['_POLICYSERVICE']._serialized_end=3052
 # @@protoc_insertion_point(module_scope)

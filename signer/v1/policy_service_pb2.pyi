@@ -249,22 +249,30 @@ class PolicyChange(_message.Message):
     PATH_FIELD_NUMBER: _builtins.int
     DIRECTION_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
+    EXAMPLE_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     """Holds the rule's path in the document."""
     direction: Global___PolicyChange.Direction.ValueType
     """Tells in which direction the change goes."""
     description: _builtins.str
     """Says what changes."""
+    @_builtins.property
+    def example(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Tells a request that would be allowed and is denied now, and what it meets, a line for
+        each; empty where the change allows no more, or where none was found.
+        """
+
     def __init__(
         self,
         *,
         path: _builtins.str = ...,
         direction: Global___PolicyChange.Direction.ValueType = ...,
         description: _builtins.str = ...,
+        example: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "direction", b"direction", "path", b"path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "direction", b"direction", "example", b"example", "path", b"path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -78,7 +78,9 @@ def test_from_a_proposal_to_its_activation(
     directory = changed(LIMIT, '"5000.00"')
     reason = ("--reason", "more suppliers")
     dry = signgate("ci", "propose", str(directory), *reason, "--dry-run")
-    assert dry.output.startswith("+ keys.payments.limits.EUR.per_request: rises from ")
+    looser, example = dry.output.splitlines()[:2]
+    assert looser.startswith("+ keys.payments.limits.EUR.per_request: rises from ")
+    assert example.startswith("      e.g. spiffe://firm.example/")
     first = signgate("ci", "propose", str(directory), *reason)
     again = signgate("ci", "propose", str(directory / "policy.toml"), *reason)
     assert first.output == again.output
@@ -89,7 +91,9 @@ def test_from_a_proposal_to_its_activation(
     assert "PROPOSAL_MISMATCH" in refused(signgate("officer-b", "approve", name, "--sha256", other))
     approved = signgate("officer-b", "approve", name, "--file", str(directory / "policy.toml"))
     assert "approved, looser, 1 of 1 approvals (spiffe://firm.example/officer/b)" in approved.output
-    assert "can be activated from " in signgate("officer-c", "show", name).output
+    shown = signgate("officer-c", "show", name).output
+    assert example in shown
+    assert "can be activated from " in shown
     assert "activated" in signgate("officer-c", "activate", f"proposals/{name}").output
     versions = signgate("siem", "versions").output.splitlines()
     assert [line[:18] for line in versions] == ["* policyVersions/2", "  policyVersions/1"]

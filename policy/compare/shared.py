@@ -1,0 +1,102 @@
+"""Requests at the edge of what changed in what keys share: worst prices and pinned calls.
+
+Both start from requests that a grant of the new policy allows, and say the same in the
+way of a payload that only the policy can read: without a price, or as a call.
+"""
+
+from collections.abc import Callable, Iterator
+
+from msgspec import structs
+
+from policy import abi, amounts, fields
+from policy.compare.requests import Edit, requests
+from policy.contracts import PinnedCall
+from policy.markets import PRICE_DECIMALS
+from policy.model import CONTRACT_CALL, Ask, ContractCall, Side, Transfer
+from policy.rules import Policy
+
+Asks = Iterator[tuple[Ask, int]]
+_MARKETS = "markets."
+_READS_CALLS = "ethereum."  # the formats whose payloads may hold calls
+_QUANTITY_DECIMALS = 18  # of what an order trades
+
+
+def maker(policy: Policy, path: str) -> Callable[[Edit], Asks] | None:
+    """Return what makes requests of the market or the call at a path; None for others."""
+    call = next((call for call in policy.calls.values() if call.path == path), None)
+    if call is not None:
+        return lambda edit: _calls(edit, call)
+    market, _, side = path.removeprefix(_MARKETS).rpartition(".")
+    if path.startswith(_MARKETS) and side in policy.markets.get(market, {}):
+        return lambda edit: _orders(edit, market, Side(side), policy)
+    return None
+
+
+def _orders(edit: Edit, market: str, side: Side, policy: Policy) -> Asks:
+    """Buy or sell there without a price, as much as the new worst price lets pass."""
+    if market not in edit.after.destinations or side not in edit.after.sides:
+        return
+    worst = policy.markets[market][side]
+    for ask, at_ms in requests(edit):
+        first, *others = ask.facts.transfers
+        decimals = policy.assets[first.asset].decimals
+        quantity = amounts.to_text(first.amount, decimals)
+        if side is Side.BUY:
+            quantity = _bought(first.amount, decimals, worst)
+        facts = structs.replace(
+            ask.facts,
+            transfers=(structs.replace(first, destination=market), *others),
+            side=side,
+            price=None,
+            quantity=quantity,
+        )
+        yield structs.replace(ask, facts=facts), at_ms
+
+
+def _bought(amount: int, decimals: int, worst: int) -> str:
+    """Return how much an amount buys at the worst price, rounded down."""
+    scale = PRICE_DECIMALS + _QUANTITY_DECIMALS - decimals
+    return amounts.to_text(amount * 10**scale // max(1, worst), _QUANTITY_DECIMALS)
+
+
+def _calls(edit: Edit, call: PinnedCall) -> Asks:
+    """Make the call move what a request of the new policy moves."""
+    if edit.after.action != call.action:
+        return
+    for ask, at_ms in requests(edit):
+        if not ask.format.startswith(_READS_CALLS):
+            continue
+        moved = ask.facts.transfers[0] if ask.facts.transfers else None
+        value = moved.amount if moved and call.amount is None else 0
+        for data in _data(call, moved):
+            made = ContractCall(call.contract, value, data.hex())
+            said = {"action": CONTRACT_CALL, "chain_id": call.chain_id, "call": made}
+            facts = structs.replace(ask.facts, transfers=(), **said)
+            yield structs.replace(ask, facts=facts), at_ms
+
+
+def _data(call: PinnedCall, moved: Transfer | None) -> Iterator[bytes]:
+    """Return the call's data, with nothing and with something in its free parameters."""
+    for free in (bytes(abi.WORD), bytes(abi.WORD - 1) + b"\1", b"\1" + bytes(abi.WORD - 1)):
+        words = [
+            call.fixed.get(index, free if item.is_clean(free) else bytes(abi.WORD))
+            for index, item in enumerate(call.method.parameters)
+        ]
+        if moved is not None:
+            _fill(words, call, moved)
+        yield call.method.selector + b"".join(words)
+
+
+def _fill(words: list[bytes], call: PinnedCall, moved: Transfer) -> None:
+    """Write what moves into the parameters that say so."""
+    if call.amount is not None:
+        words[call.amount] = moved.amount.to_bytes(abi.WORD)
+    if call.destination is not None:
+        words[call.destination] = _address(moved.destination or "")
+    if call.asset_from is not None:
+        words[call.asset_from] = _address(moved.asset.rpartition(":")[2])
+
+
+def _address(text: str) -> bytes:
+    """Return an address's word; what is none can't be said in a call."""
+    return bytes.fromhex(text[2:] if fields.is_ethereum(text) else "").rjust(abi.WORD, b"\0")
