@@ -27,7 +27,7 @@ def explain_payload(
     payload: Annotated[Path, typer.Argument(help="The payload, byte for byte.")],
     payload_format: Annotated[str, typer.Option("--format", help="The payload's format.")],
     caller: Annotated[str, typer.Option(help="The caller's SAN.")],
-    address: Annotated[str | None, typer.Option(help="The caller's IP address.")] = None,
+    caller_address: Annotated[str | None, typer.Option(help="The caller's IP address.")] = None,
     at: Annotated[
         str | None, typer.Option(help="When, as 2027-01-31T00:00:00Z; now, without it.")
     ] = None,
@@ -47,7 +47,7 @@ def explain_payload(
     except PayloadError as error:
         typer.echo(f"DENIED\n  {_why(error.reason)}")
         raise typer.Exit(DENIED) from None
-    ask = Ask(key, payload_format, caller, decoded.facts, address)
+    ask = Ask(key, payload_format, caller, decoded.facts, caller_address)
     explanation = explain(policy, ask, Unused(), now_ms, frozenset(approved_by or ()))
     typer.echo("\n".join([asked(ask, now_ms), *lines(policy, explanation)]))
     if not explanation.decision.allowed:

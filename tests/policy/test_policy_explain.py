@@ -19,6 +19,7 @@ Tree = dict[str, Any]
 Run = Callable[..., Any]
 
 EXAMPLES = Path(__file__).parents[2] / "deploy/examples"
+EXAMPLE = str(EXAMPLES / "policy.toml")
 RENT = str(EXAMPLES / "payloads/rent.json")
 NOON = "2026-11-23T12:00:00Z"
 OFFICERS = [f"--approved-by=spiffe://firm.example/officer/{name}" for name in "ab"]
@@ -28,10 +29,11 @@ OFFICERS = [f"--approved-by=spiffe://firm.example/officer/{name}" for name in "a
 def run() -> Run:
     """Ask about the rent under the example."""
 
-    def explained(*options: str, payload: str = RENT, at: str | None = NOON) -> Any:
+    def explained(
+        *options: str, payload: str = RENT, at: str | None = NOON, policy: str = EXAMPLE
+    ) -> Any:
         caller = "--caller=spiffe://firm.example/payments"
         when = [f"--at={at}"] if at else []
-        policy = str(EXAMPLES / "policy.toml")
         arguments = ["explain", policy, "payments", payload, "--format=intent", caller]
         return CliRunner().invoke(app, [*arguments, *when, *options])
 
@@ -50,6 +52,19 @@ def test_an_allowed_request_shows_what_is_left(run: Run) -> None:
         "  payments, last 1h: request 1 of 20",
         "  payments, last 7d: 1500 of 20000, 18500 left",
     ]
+
+
+@pytest.mark.parametrize(("address", "code"), [("10.1.2.3", 0), ("10.2.0.1", 3)])
+def test_the_callers_address_counts(run: Run, tmp_path: Path, address: str, code: int) -> None:
+    """Where a grant names networks, the request comes from the address that is given."""
+    text = (EXAMPLES / "policy.toml").read_text(encoding="utf-8")
+    head, tail = text.split('id = "suppliers"\n')
+    policy = tmp_path / "policy.toml"
+    networks = 'networks = ["10.1.0.0/16"]'
+    policy.write_text(f'{head}id = "suppliers"\n{networks}\n{tail}', encoding="utf-8")
+    result = run(*OFFICERS, f"--caller-address={address}", policy=str(policy))
+    assert result.exit_code == code
+    assert ("NETWORK_NOT_ALLOWED" in result.stdout) == (code == 3)
 
 
 def test_a_denied_request_shows_what_failed(run: Run) -> None:
