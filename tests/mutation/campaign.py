@@ -23,7 +23,7 @@ from tests.mutation.trial import KILLED, UNREACHED, Child, Live, Trial, begin
 
 SOURCE = "policy"
 FLOOR = 95  # per cent killed
-SLOWEST = 0.5  # seconds of a test that is run against a mutant
+SECONDS = 5  # of tests for a mutant
 BATCH = 16  # mutants of a process
 SEED = 1
 _NO_TESTS = pytest.ExitCode.NO_TESTS_COLLECTED
@@ -35,7 +35,7 @@ class Plan(NamedTuple):
     modules: list[str]
     tests: list[str]
     sample: int | None
-    slowest: float
+    seconds: float
     jobs: int
     alone: bool
 
@@ -92,9 +92,9 @@ class Campaign:
                     yield trial.mutant
 
     def _trial(self, module: Module, mutant: Mutant) -> Trial:
-        slowest = self._plan.slowest
-        items = self._clean.running(module.path, mutant.lines, slowest)
-        items = items or self._clean.running(module.path, mutant.around, slowest)
+        seconds = self._plan.seconds
+        items = self._clean.running(module.path, mutant.lines, seconds)
+        items = items or self._clean.running(module.path, mutant.around, seconds)
         return Trial(mutant, items, sum(self._clean.seconds[item.nodeid] for item in items))
 
     def _killed_alone(self, module: Module, trial: Trial, result: int) -> bool:
@@ -139,7 +139,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tests", nargs="+", default=["tests/policy"], metavar="PATH")
     parser.add_argument("--sample", type=int, help="mutants of a module; all, without it")
-    parser.add_argument("--slowest", type=float, default=SLOWEST, help="seconds of a test")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of tests for a mutant")
     parser.add_argument("--jobs", type=int, default=2, help="mutants at once")
     parser.add_argument(
         "--alone",

@@ -30,7 +30,7 @@ class Runner:
 
 
 class Clean:
-    """Which tests run a line, cheapest first; those that fail without a mutant stay out."""
+    """Which tests run a line, and what they cost; those that fail without a mutant stay out."""
 
     def __init__(
         self, measured: coverage.Coverage, runner: Runner, items: Sequence[pytest.Item]
@@ -50,11 +50,23 @@ class Clean:
         self._data = measured.get_data()
         self._lines: dict[str, dict[int, list[str]]] = defaultdict(dict)
 
-    def running(self, path: Path, lines: Iterable[int], slowest: float) -> list[pytest.Item]:
-        """Return the tests that run one of the lines and cost at most so many seconds."""
-        names = self._contexts(path, lines) & self.seconds.keys()
-        known = sorted(names, key=lambda name: (self.seconds[name], name))
-        return [self._items[name] for name in known if self.seconds[name] <= slowest]
+    def running(self, path: Path, lines: Iterable[int], seconds: float) -> list[pytest.Item]:
+        """Return the tests that run one of the lines and take at most so many seconds together.
+
+        Those whose file is named after the module come first, then the cheapest.
+        """
+        words = set(path.with_suffix("").parts)
+        named = {
+            name: bool(words & set(self._items[name].path.stem.split("_")))
+            for name in self._contexts(path, lines) & self.seconds.keys()
+        }
+        known = sorted(named, key=lambda name: (not named[name], self.seconds[name], name))
+        found = []
+        for name in known:
+            if self.seconds[name] <= seconds:
+                seconds -= self.seconds[name]
+                found.append(self._items[name])
+        return found
 
     def imported(self, path: Path, lines: Iterable[int]) -> bool:
         """Whether one of the lines runs before the first test."""

@@ -1,6 +1,7 @@
-"""Trees as TOML text."""
+"""Trees as TOML text, and words as patterns."""
 
 import json
+import re
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
@@ -19,3 +20,8 @@ def _value(value: object) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_value, value)) + "]"
     return json.dumps(value)
+
+
+def exactly(words: str) -> str:
+    """Return the pattern of these words and no more."""
+    return rf"\A{re.escape(words)}\Z"
