@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy import bech32, fields
+from tests.policy.writing import exactly
 
 VALID = (
     "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
@@ -106,3 +107,10 @@ def test_a_changed_character_is_found(at: int, other: str) -> None:
     if changed != text:
         with pytest.raises(ValueError, match="checksum"):
             bech32.check(changed)
+
+
+def test_an_address_is_refused_in_short() -> None:
+    """However long the text, a hundred characters of it are shown."""
+    words = f"'{'x' * 100}' is not a Bitcoin address: lower case, with its checksum"
+    with pytest.raises(ValueError, match=exactly(words)):
+        bech32.check("x" * 200)

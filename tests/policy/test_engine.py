@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from policy.engine import Unused, decide, denied
+from policy.engine import Unused, decide, denied, untold
 from policy.model import (
     Ask,
     Charge,
@@ -19,7 +19,7 @@ from policy.model import (
     Transfer,
     Used,
 )
-from policy.reasons import Code
+from policy.reasons import Code, Reason
 from policy.rules import Policy
 
 Tree = dict[str, Any]
@@ -27,6 +27,7 @@ Compile = Callable[[Tree], Policy]
 
 BOT = "spiffe://firm.example/bot"
 WALLET = "spiffe://firm.example/wallet"
+OFFICERS = [f"spiffe://firm.example/officer/{name}" for name in "ab"]
 USDC = "eip155:1/erc20:0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
 ETH = "eip155:1/slip44:60"
 OMNIBUS = "0x1111111111111111111111111111111111111111"
@@ -110,6 +111,27 @@ def test_whether_a_caller_may_use_a_key_at_all_is_a_question_of_its_own(policy: 
         reason = denied(policy, key, caller)
         assert reason is not None
         assert reason.code is Code.KEY_DENIED
+
+
+def test_an_unknown_key_and_a_forbidden_one_differ_in_the_audit_log_only(policy: Policy) -> None:
+    """One code and one rule for the caller; the detail, which it never sees, says which."""
+    assert denied(policy, "nope", BOT) == Reason(Code.KEY_DENIED, "keys.nope", "no such key")
+    detail = f"no grant names {WALLET}"
+    assert denied(policy, "pay", WALLET) == Reason(Code.KEY_DENIED, "keys.pay", detail)
+
+
+def test_only_validators_may_ask_what_would_become_of_a_request(
+    tree: Tree, compiled: Compile
+) -> None:
+    """A caller that may use the key is told that it is no validator; any other, what it knows."""
+    tree["keys"]["pay"]["validators"] = [OFFICERS[0]]
+    policy = compiled(tree)
+    assert untold(policy, "pay", OFFICERS[0]) is None
+    detail = f"{BOT} is not one of the validators"
+    refused = Reason(Code.VALIDATION_NOT_ALLOWED, "keys.pay.validators", detail)
+    assert untold(policy, "pay", BOT) == refused
+    assert untold(policy, "wd", OFFICERS[0]) == denied(policy, "wd", OFFICERS[0]) is not None
+    assert untold(policy, "nope", OFFICERS[0]) == denied(policy, "nope", OFFICERS[0]) is not None
 
 
 TABLE: dict[str, tuple[Ask, Code]] = {
@@ -262,9 +284,6 @@ def test_the_nearest_grant_speaks_first(tree: Tree, compiled: Compile) -> None:
     tree["keys"]["pay"]["limits"].append(tree["keys"]["pay"]["limits"][0] | {"asset": "EUR"})
     decision = _decide(compiled(tree), _pay(destination="evil"))
     assert [reason.rule.split(".")[3] for reason in decision.reasons] == ["suppliers", "a", "a"]
-
-
-OFFICERS = [f"spiffe://firm.example/officer/{name}" for name in "ab"]
 
 
 def _approve(tree: Tree, **fields: Any) -> None:

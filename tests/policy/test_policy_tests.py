@@ -25,15 +25,21 @@ CASE: Tree = {
     },
     "expect": "allow",
 }
+
+
+def _moved(**transfer: str) -> Tree:
+    return CASE["facts"] | {"transfers": [CASE["facts"]["transfers"][0] | transfer]}
+
+
 SPENT = {"asset": "USD", "span": "1h", "total": "20", "count": 1}
 
 
 @pytest.fixture
 def run(tmp_path: Path, tree: Tree, write: Callable[[Tree], str]) -> Run:
-    """Run tests of the document."""
-    (tmp_path / "policy.toml").write_text(write(tree), encoding="utf-8")
+    """Run tests of the document, as it is then."""
 
     def invoke(cases: list[Tree]) -> Any:
+        (tmp_path / "policy.toml").write_text(write(tree), encoding="utf-8")
         (tmp_path / "policy.tests.toml").write_text(write({"tests": cases}), encoding="utf-8")
         return CliRunner().invoke(app, ["test", str(tmp_path / "policy.toml")])
 
@@ -58,6 +64,10 @@ def test_the_example_passes_its_own_tests() -> None:
         ({"spent": [SPENT], "expect": "deny"}, None),
         ({"caller": "c.example", "expect": "deny", "reason": "LIMIT_WINDOW_TOTAL"}, "KEY_DENIED"),
         ({"facts": {"action": "intent.transfer"}, "expect": "deny"}, None),
+        (
+            {"facts": _moved(asset="XAU", amount="1")},
+            "is denied: ASSET_UNKNOWN assets: no asset",
+        ),
     ],
 )
 def test_a_test_fails_unless_all_it_expects_comes_true(
@@ -71,6 +81,25 @@ def test_a_test_fails_unless_all_it_expects_comes_true(
     if failure:
         assert failures[0].startswith("FAIL a supplier is paid: is ")
         assert failure in failures[0]
+
+
+def test_a_window_that_a_test_does_not_name_is_unused(tree: Tree, run: Run) -> None:
+    """What was spent in windows of another span, or of another asset, is not in it."""
+    window = {"span": "1h", "total": "9.99", "count": 1}
+    tree["keys"]["pay"]["limits"][0]["windows"] = [window]
+    others = [SPENT | {"span": "2h"}, SPENT | {"asset": "EUR"}]
+    assert run([CASE | {"spent": others}]).exit_code == 0
+    assert run([CASE | {"spent": [SPENT]}]).exit_code == 1
+
+
+@pytest.mark.parametrize(("address", "code"), [("10.0.0.7", 0), ("10.0.1.7", 1), (None, 1)])
+def test_a_test_says_where_its_caller_is(
+    address: str | None, code: int, tree: Tree, run: Run
+) -> None:
+    """A grant's networks hold for it; without an address it is in none."""
+    tree["keys"]["pay"]["grants"][0]["networks"] = ["10.0.0.0/24"]
+    case = CASE | ({} if address is None else {"address": address})
+    assert run([case]).exit_code == code
 
 
 def test_a_payload_that_cannot_be_read_is_denied(run: Run, tmp_path: Path) -> None:
@@ -94,6 +123,11 @@ def test_a_payload_that_cannot_be_read_is_denied(run: Run, tmp_path: Path) -> No
         ([CASE | {"payload": "x"}], "tests[0]: needs a payload or facts, and not both"),
         ([CASE | {"reason": "FROZEN"}], "tests[0]: a grant belongs to allow, a reason to deny"),
         ([CASE | {"spent": [SPENT | {"total": "0.001"}]}], "a supplier is paid: 0.001 has 3 dec"),
+        ([CASE | {"facts": _moved(amount="0.001")}], "a supplier is paid: 0.001 has 3 decimals"),
+        (
+            [CASE | {"facts": _moved(asset="XAU", amount="0.5")}],
+            "a supplier is paid: 0.5 has 1 decimals; the asset has 0",
+        ),
     ],
 )
 def test_broken_tests_are_reported_with_their_place(
