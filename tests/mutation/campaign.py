@@ -119,7 +119,7 @@ def _files(names: Sequence[str]) -> list[Path]:
     every = {_name(path): path for path in Path(SOURCE).rglob("*.py")}
     if not names:
         return sorted(every.values())
-    return [every[name] for name in sorted(every) if any(_is(name, asked) for asked in names)]
+    return [every[name] for asked in names for name in sorted(every) if _is(name, asked)]
 
 
 def _name(path: Path) -> str:
