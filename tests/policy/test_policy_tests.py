@@ -28,7 +28,8 @@ CASE: Tree = {
 
 
 def _moved(**transfer: str) -> Tree:
-    return CASE["facts"] | {"transfers": [CASE["facts"]["transfers"][0] | transfer]}
+    facts: Tree = CASE["facts"]
+    return facts | {"transfers": [facts["transfers"][0] | transfer]}
 
 
 SPENT = {"asset": "USD", "span": "1h", "total": "20", "count": 1}
