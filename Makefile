@@ -99,6 +99,10 @@ picture: $(INSTALLED) ## The mix, and a picture of its report for the READMEs (n
 bench: $(INSTALLED) ## Cost beside the token, as ratios: make bench, make bench ARGS=--quick
 	$(BIN)/python -m loadtest.bench $(ARGS)
 
+.PHONY: bench-ledger
+bench-ledger: $(INSTALLED) ## What the ledger alone costs a request, by how many share a transaction
+	$(BIN)/python -m loadtest.bench_ledger $(ARGS)
+
 .PHONY: bench-policy
 bench-policy: $(INSTALLED) ## 10,000 keys: how long they take to load, and what a decision costs
 	$(BIN)/python -m loadtest.bench_policy

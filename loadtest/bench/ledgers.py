@@ -1,7 +1,7 @@
 """What deciding and recording costs, by how much a ledger and its policy hold."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -26,7 +26,14 @@ Point = tuple[str, int]
 class Opened:
     """A ledger with so much of one thing, and requests that it has never seen."""
 
-    def __init__(self, directory: Path, point: Point) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        point: Point,
+        request_id: Callable[[int], str] = prefill.request_id,
+    ) -> None:
+        """Make one in ``directory``; ``request_id`` names a request by its serial number."""
+        self._request_id = request_id
         axis, size = point
         path = directory / f"{axis}-{size}.db"
         policy = signers.policy(**{axis: size} if axis != "records" else {})
@@ -46,30 +53,31 @@ class Opened:
         ledger.bootstrap_policy(policy, by="bench")
         return ledger
 
-    def measure(self, batches: int) -> Sample:
+    def close(self) -> None:
+        """Close the ledger."""
+        self.ledger.close()
+
+    def measure(self, batches: int, size: int = BATCH) -> Sample:
         """Decide and settle so many batches; the CPU time is this process's."""
-        work = [self._requests() for _ in range(batches)]
+        work = [[self._request() for _ in range(size)] for _ in range(batches)]
         began, cpu = time.perf_counter(), time.process_time()
         for requests in work:
             granted = [item for item in self.ledger.decide(requests) if isinstance(item, Granted)]
-            if len(granted) < BATCH:
+            if len(granted) < size:
                 raise ValueError("a benchmark's request was refused")
             self.ledger.settle([Outcome(item.approval, SIGNATURE) for item in granted])
             for item in granted:
                 self._mint.redeem(item.approval)
         self.ledger.flush()
         cpu = time.process_time() - cpu
-        return Sample(BATCH * batches, time.perf_counter() - began, cpu)
-
-    def _requests(self) -> Sequence[SignRequest]:
-        return [self._request() for _ in range(BATCH)]
+        return Sample(size * batches, time.perf_counter() - began, cpu)
 
     def _request(self) -> SignRequest:
         self._serial += 1
         payload = self._kind.build(self._serial, self._expiry)
         return SignRequest(
             CALLER,
-            prefill.request_id(self._serial),
+            self._request_id(self._serial),
             "orders",
             None,
             self._kind.format,
