@@ -100,7 +100,7 @@ def test_all_others_is_the_largest_root_quorum() -> None:
         ("quorum = 1\n", "quorum = 2\n", ["tighter quorum: changes from 1 to 2"]),
         (
             "schema",
-            'proposers = ["ci.firm.example"]\nschema',
+            'proposers = ["ci.example"]\nschema',
             ["looser proposers: adds ci.example"],
         ),
         (
