@@ -81,15 +81,23 @@ class GrantCompiler:
 
     def _reach(self, location: Location, table: schema.Grant, action: Action | None) -> _Reach:
         """Return what a grant reaches; grants that say the same of it share what was found."""
-        lists = (table.chain_ids, table.assets, table.sources)
-        key = (table.action, *(items and tuple(items) for items in lists))
+        chain_ids, assets, sources = table.chain_ids, table.assets, table.sources
+        key = (
+            table.action,
+            chain_ids and tuple(chain_ids),
+            assets and tuple(assets),
+            sources and tuple(sources),
+        )
         found = self._reached.get(key)
         if found is None:
             before = len(self._names.problems)
-            chain_ids = self._chains(location, table, action)
-            assets = self._assets(location, table)
-            names = frozenset(asset.name for asset in assets)
-            found = _Reach(chain_ids, assets, names, self._sources(location, table, action))
+            movable = self._assets(location, table)
+            found = _Reach(
+                self._chains(location, table, action),
+                movable,
+                frozenset(asset.name for asset in movable),
+                self._sources(location, table, action),
+            )
             if len(self._names.problems) == before:  # a problem is reported wherever it is
                 self._reached[key] = found
         return found

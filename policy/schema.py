@@ -284,10 +284,6 @@ class Grant(Table):
             raise ValueError("approval needs assets: no amount is above a bound without them")
         if self.worst_price is not None and len(self.symbols or ()) != 1:
             raise ValueError("worst_price needs exactly one symbol in symbols")
-        return self
-
-    @model_validator(mode="after")
-    def _lasting(self) -> Self:
         if self.not_before and self.expires and self.not_before >= self.expires:
             raise ValueError(f"not_before {self.not_before} is not before expires {self.expires}")
         return self
