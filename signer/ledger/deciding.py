@@ -1,5 +1,7 @@
 """What becomes of one request within a transaction. Read it from top to bottom."""
 
+from msgspec.structs import replace
+
 from policy import engine
 from policy.model import Charge, Decision
 from policy.reasons import Reason
@@ -76,7 +78,8 @@ def _resume(tx: Transaction, request: SignRequest, earlier: Request) -> Verdict:
     if judged.permit is None:
         return _refuse(tx, request, judged, resumed=True)
     approval = _approve(tx, request, judged, judged.permit, earlier)
-    row = earlier._replace(
+    row = replace(
+        earlier,
         version=approval.version,
         lease_ms=tx.lease_ms,
         decision=approval.decision,

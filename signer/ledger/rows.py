@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from policy.model import Charge
 
 
@@ -33,7 +35,7 @@ class Standing(StrEnum):
     RETURNED = "returned"  # the HSM refused for certain; the charges were given back
 
 
-class Request(NamedTuple):
+class Request(Struct, frozen=True, gc=False):
     """What a request id is bound to, and how far it came.
 
     ``reservation`` is the index of the leaf with which the id was bound, and the

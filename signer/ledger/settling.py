@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from signer.ledger import entries, holding
 from signer.ledger.rows import Request, SignedRow, Standing
 from signer.ledger.transaction import Transaction
@@ -31,7 +33,7 @@ def _give_back(tx: Transaction, outcome: Outcome) -> None:
         return
     for charge in row.charges:
         tx.windows.refund(charge, row.decided_ms)
-    tx.put(row._replace(standing=Standing.RETURNED, charges=()), row)
+    tx.put(replace(row, standing=Standing.RETURNED, charges=()), row)
     holding.give_back(tx, row.caller, row.request_id)
 
 

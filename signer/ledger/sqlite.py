@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from policy.model import Charge, Counter
 from policy.windows import Bucket
@@ -56,6 +57,8 @@ _PRUNE = """
     ) WHERE decided_ms < ?)"""
 _PRUNE_SIGNATURES = """
   DELETE FROM signatures WHERE reservation < (SELECT min(reservation) FROM requests)"""
+
+_CHARGES = 12  # their place in a row of requests
 
 _encode = msgspec.json.Encoder().encode
 # A JSON number has no bound, but its readers do: the amount travels as text.
@@ -290,14 +293,29 @@ class SqliteReader:
 
 def _request_row(row: Request) -> tuple[Any, ...]:
     booked = [(*each.counter, str(each.amount), each.requests) for each in row.charges]
-    return (*row[:7], str(row.standing), *row[8:12], _encode(booked), row.resumed)
+    return (
+        row.reservation,
+        row.caller,
+        row.request_id,
+        row.key,
+        row.version,
+        row.format,
+        row.payload_sha256,
+        str(row.standing),
+        row.decided_ms,
+        row.lease_ms,
+        row.decision,
+        row.policy_version,
+        _encode(booked),
+        row.resumed,
+    )
 
 
 def _request(row: tuple[Any, ...]) -> Request:
-    *bound, standing, decided_ms, lease_ms, decision, policy_version, charges, resumed, end = row
+    request = Request(*row)
     booked = tuple(
         Charge(Counter(key, asset, span), int(amount), requests)
-        for key, asset, span, amount, requests in _decode(charges)
+        for key, asset, span, amount, requests in _decode(row[_CHARGES])
     )
-    times = decided_ms, lease_ms, decision, policy_version
-    return Request._make((*bound, Standing(standing), *times, booked, bool(resumed), end))
+    standing, resumed = Standing(request.standing), bool(request.resumed)
+    return replace(request, standing=standing, charges=booked, resumed=resumed)
