@@ -1,4 +1,4 @@
-"""Requests at the edge of what changed in what keys share: worst prices and pinned calls.
+"""Requests that only the policy can read: orders without a price, and pinned calls.
 
 Both start from requests that a grant of the new policy allows, and say the same in the
 way of a payload that only the policy can read: without a price, or as a call.
@@ -12,7 +12,7 @@ from policy import abi, amounts, fields
 from policy.compare.requests import Edit, requests
 from policy.contracts import PinnedCall
 from policy.markets import PRICE_DECIMALS
-from policy.model import CONTRACT_CALL, Ask, ContractCall, Side, Transfer
+from policy.model import CONTRACT_CALL, Ask, ContractCall, Role, Side, Transfer
 from policy.rules import Policy
 
 Asks = Iterator[tuple[Ask, int]]
@@ -30,6 +30,17 @@ def maker(policy: Policy, path: str) -> Callable[[Edit], Asks] | None:
     if path.startswith(_MARKETS) and side in policy.markets.get(market, {}):
         return lambda edit: _orders(edit, market, Side(side), policy)
     return None
+
+
+def usual(policy: Policy) -> Callable[[Edit], Asks]:
+    """Return what makes requests of any grant: of a pinned call, calls."""
+    calls = {call.action: call for call in policy.calls.values()}
+
+    def make(edit: Edit) -> Asks:
+        call = calls.get(edit.after.action)
+        return requests(edit) if call is None else _calls(edit, call)
+
+    return make
 
 
 def _orders(edit: Edit, market: str, side: Side, policy: Policy) -> Asks:
@@ -66,12 +77,13 @@ def _calls(edit: Edit, call: PinnedCall) -> Asks:
     for ask, at_ms in requests(edit):
         if not ask.format.startswith(_READS_CALLS):
             continue
-        moved = ask.facts.transfers[0] if ask.facts.transfers else None
+        fees = tuple(item for item in ask.facts.transfers if item.role is Role.FEE)
+        moved = next((item for item in ask.facts.transfers if item.role is not Role.FEE), None)
         value = moved.amount if moved and call.amount is None else 0
         for data in _data(call, moved):
             made = ContractCall(call.contract, value, data.hex())
             said = {"action": CONTRACT_CALL, "chain_id": call.chain_id, "call": made}
-            facts = structs.replace(ask.facts, transfers=(), **said)
+            facts = structs.replace(ask.facts, transfers=fees, **said)
             yield structs.replace(ask, facts=facts), at_ms
 
 

@@ -10,7 +10,7 @@ from itertools import islice
 from policy.compare import shared
 from policy.compare.change import Witness
 from policy.compare.limits import Bound, bounds
-from policy.compare.requests import Edit, is_within, requests
+from policy.compare.requests import Edit, is_within
 from policy.engine import decide
 from policy.model import Ask, Counter, Used
 from policy.rules import Limit, Policy
@@ -23,7 +23,8 @@ _TRIES = 2000  # requests tried for one change; each takes microseconds
 
 def find(old: Policy, new: Policy, key: str, path: str) -> Witness | None:
     """Return a request that shows the loosening at ``path``; None if none was found."""
-    found = (item for edit in _edits(old, new, key, path) for item in _candidates(edit, requests))
+    make = shared.usual(new)
+    found = (item for edit in _edits(old, new, key, path) for item in _candidates(edit, make))
     return _first(old, new, found)
 
 

@@ -54,13 +54,15 @@ ANY = {
 FREE = {name: value for name, value in PUT.items() if name != "fixed"} | {"free": ["tag"]}
 
 
-def _policy(grant: Tree, **shared: Tree) -> Policy:
+def _policy(grant: Tree, per_request: str = "9", **shared: Tree) -> Policy:
     names = ("USD", "USDC@eip155:1", "ETH@eip155:1")
     key = {
         "algorithm": "ecdsa-secp256k1",
         "payloads": ["ethereum.transaction", "intent"],
         "grants": [{"id": "g", "callers": ["a.example"]} | grant],
-        "limits": [{"asset": name, "per_request": "9", "windows": [HOUR]} for name in names],
+        "limits": [
+            {"asset": name, "per_request": per_request, "windows": [HOUR]} for name in names
+        ],
     }
     assets = {"USD": {"decimals": 2}, "USDC@eip155:1": {"decimals": 6, "contract": TOKEN}}
     return load(toml({"schema": 1, "assets": assets, "keys": {"k": key}} | shared), FORMATS)
@@ -142,10 +144,37 @@ def test_a_call_that_moves_nothing_proves_itself() -> None:
     assert _is_proven(old, new)
 
 
+@pytest.mark.parametrize("narrow", [{"callers": ["b.example"]}, {"destinations": [HOLDER]}])
+def test_a_wider_grant_of_a_call_is_proven_by_a_call(narrow: Tree) -> None:
+    """No payload names the call's action itself: its decoder gives a call to read."""
+    before, after = _calling(PUT, **narrow), _calling(PUT)
+    assert _is_proven(before, after)
+    item = _looser(before, after).witness
+    assert item is not None
+    assert item.ask.facts.call is not None
+
+
+def test_the_gas_of_a_call_proves_a_raised_limit() -> None:
+    """A call pays its fee beside what it moves, and where it moves nothing."""
+    tick = {"signature": "put(bool now)", "free": ["now"]}
+    vault = {"address": CONTRACT, "chain_id": 1, "calls": {"put": tick}}
+    grant = {"action": "call.vault.put", "chain_ids": [1]}
+    text = {"contracts": {"vault": vault}}
+    old, new = (_policy(grant, per_request=most, **text) for most in ("8", "9"))
+    paths = {item.path for item in compare(old, new) if item.witness}
+    assert 'keys.k.limits."ETH@eip155:1".per_request' in paths
+
+
 @pytest.mark.parametrize("change", [{"sides": ["sell"]}, {"destinations": ["elsewhere"]}])
 def test_a_price_that_nobody_trades_at_has_no_witness(change: Tree) -> None:
     """No grant lets an order of the market through: looser, and nothing to show."""
     assert _looser(_trading({}, **change), _trading({"buy": "3"}, **change)).witness is None
+
+
+def test_a_price_that_is_too_bad_either_way_has_no_witness() -> None:
+    """The grant refuses the order at both prices."""
+    bad = {"worst_price": {"buy": "1"}}
+    assert _looser(_trading({"buy": "3"}, **bad), _trading({"buy": "2"}, **bad)).witness is None
 
 
 def test_a_call_that_nobody_may_make_has_no_witness() -> None:
