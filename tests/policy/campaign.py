@@ -111,7 +111,7 @@ def main(arguments: list[str]) -> int:
     while tally.pairs < pairs and not tally.broken:
         run(range(seed, seed + STEP), tally)
         seed += STEP
-        if seed % 1_000 == 0:
+        if seed % 200 == 0:
             print(f"seed {seed}: {tally}", flush=True)
     print(tally)
     return int(bool(tally.broken))
