@@ -89,7 +89,7 @@ loadtest: $(INSTALLED) ## Load-test a signer of its own: make loadtest PROFILE=m
 	  --serve .dev/loadtest --slo loadtest/slo/release.toml --out build/loadtest
 
 .PHONY: picture
-PICTURE := chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1100,1400
+PICTURE := chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1100,1300
 picture: $(INSTALLED) ## The mix, and a picture of its report for the READMEs (needs chromium)
 	$(BIN)/python -m loadtest run loadtest/profiles/mix.toml \
 	  --serve .dev/loadtest --slo loadtest/slo/release.toml --out build/picture
