@@ -64,7 +64,7 @@ class Campaign:
         return True
 
     def _module(self, module: Module) -> None:
-        mutants = module.mutants
+        mutants = self._wanted(module)
         if self._plan.sample is not None and self._plan.sample < len(mutants):
             mutants = sorted(Random(SEED).sample(mutants, self._plan.sample))
         survivors = sorted(self._survivors(module, mutants))
@@ -75,6 +75,14 @@ class Campaign:
         self.killed += len(mutants) - len(survivors)
         found = f"{len(mutants)} of {len(module.mutants)} mutants tried"
         _say(f"{module.name}: {found}, {len(survivors)} survived")
+
+    def _wanted(self, module: Module) -> list[Mutant]:
+        """Return the mutants whose numbers were asked for, or all."""
+        for asked in self._plan.modules:
+            name, _, numbers = asked.partition("#")
+            if name == module.name and numbers:
+                return [module.mutants[int(number)] for number in numbers.split(",")]
+        return module.mutants
 
     def _survivors(self, module: Module, mutants: Sequence[Mutant]) -> Iterator[Mutant]:
         waiting = [self._trial(module, mutant) for mutant in mutants]
@@ -127,6 +135,7 @@ def _name(path: Path) -> str:
 
 
 def _is(name: str, asked: str) -> bool:
+    asked, _, _ = asked.partition("#")
     return name.startswith(asked[:-1]) if asked.endswith("*") else name == asked
 
 
@@ -147,7 +156,12 @@ def main() -> int:
         default=True,
         help="try again in a new process what survives and runs while modules are imported",
     )
-    parser.add_argument("modules", nargs="*", metavar="MODULE", help="all, without any")
+    parser.add_argument(
+        "modules",
+        nargs="*",
+        metavar="MODULE",
+        help="such as policy.engine, policy.compare* or policy.engine#12,14; all, without any",
+    )
     options = parser.parse_args()
     plan = Plan(**vars(options))
     measured = coverage.Coverage(data_file=None, config_file=False, include=[f"{SOURCE}/*"])

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from policy.algorithms import Algorithm
 from policy.engine import Unused, decide, denied, untold
 from policy.model import (
     Ask,
@@ -242,6 +243,64 @@ def test_reasons_name_the_rule_in_the_document(policy: Policy) -> None:
         ("keys.pay.limits.USD.per_request", "30 USD is more than 10 USD"),
         ("keys.pay.limits.USD.windows.1h.total", "would be 30 USD of 25 USD"),
     ]
+
+
+VERSION = "keys/pay/versions/"
+WORDS: dict[str, tuple[Ask, str]] = {
+    "format": (
+        replace(_pay(), format="ethereum.transaction"),
+        "FORMAT_NOT_ALLOWED keys.pay.payloads: ethereum.transaction is not listed",
+    ),
+    "expired": (
+        _with(_pay(), expires_at=NOON // 1000 - 1),
+        f"PAYLOAD_EXPIRED payload.expires_at: expired at 1795435199 s; it is {NOON} ms",
+    ),
+    "dated": (
+        _with(_pay(), timestamp=NOON + 60_001),
+        f"PAYLOAD_TIMESTAMP payload.timestamp: dated 1795435260001 ms; it is {NOON} ms",
+    ),
+    "another algorithm": (
+        _with(_pay(), algorithm=Algorithm.HMAC_SHA256),
+        "PAYLOAD_SIGNER payload.algorithm: names hmac-sha256; the key signs ed25519",
+    ),
+    "another version": (
+        _with(_pay(), key_version=f"{VERSION}2"),
+        "PAYLOAD_SIGNER payload.key_version: names keys/pay/versions/2; keys/pay/versions/1 signs",
+    ),
+    "unknown asset": (_pay(asset="XAU"), "ASSET_UNKNOWN assets: no asset XAU"),
+    "no limit": (
+        _send(transfers=(Transfer(USDC, 1, OMNIBUS), Transfer("EUR", 1, None, Role.FEE))),
+        "NO_LIMIT_FOR_ASSET keys.wd.limits: EUR has no limit on this key",
+    ),
+    "count": (
+        _pay(),
+        "LIMIT_WINDOW_COUNT keys.pay.limits.USD.windows.1h.count: would be 4 requests of 3",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WORDS)
+def test_each_reason_says_what_was_found_and_what_would_be_right(case: str, policy: Policy) -> None:
+    """Code, rule and detail are whole; what is wrong in one way has one reason first."""
+    ask, words = WORDS[case]
+    full = Table({HOUR: Used(0, 3 if case == "count" else 0)})
+    reason = _decide(policy, ask, usage=full).reasons[0]
+    assert f"{reason.code} {reason.rule}: {reason.detail}" == words
+
+
+def test_a_payload_may_name_the_key_that_signs_it(policy: Policy) -> None:
+    """The right algorithm and the right version, each alone and both."""
+    named = {"algorithm": Algorithm.ED25519, "key_version": f"{VERSION}1"}
+    for facts in (named, *({name: value} for name, value in named.items())):
+        assert _decide(policy, _with(_pay(), **facts)).allowed
+
+
+def test_a_fee_goes_to_no_destination(tree: Tree, compiled: Compile) -> None:
+    """An asset that moves only as a fee is charged to no destination's window."""
+    tree["keys"]["wd"]["limits"][1]["windows"][0]["per"] = "destination"
+    decision = _decide(compiled(tree), _send())
+    assert decision.allowed
+    assert [charge.counter.asset for charge in decision.charges] == ["USDC@eip155:1"]
 
 
 def _second(tree: Tree, **fields: Any) -> None:
