@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from policy.engine import Unused
-from policy.model import Ask, Counter, Facts, Transfer, Used
+from policy.model import Ask, Charge, Counter, Facts, LimitState, Transfer, Used
 from policy.rates import SPAN_MS, Slowed, slowed
-from policy.reasons import Code
+from policy.reasons import Code, Reason
 from policy.rules import Policy
 
 ASK = Ask("pay", "intent", "spiffe://firm.example/bot", Facts("a", (Transfer("USD", 1, "acme"),)))
@@ -62,3 +62,17 @@ def test_everything_can_be_slowed_by_its_name(policy: Policy) -> None:
     """The reason names what is slowed, and to how much."""
     [reason] = slowed({("all", ""): 0}, ASK, policy, Unused()).reasons
     assert reason.detail == "everything is slowed to 0 requests a minute"
+
+
+def test_each_rate_has_a_counter_of_its_own(policy: Policy) -> None:
+    """It is named after scope and name, and shown before and after with its bound."""
+    found = slowed({("key", "pay"): 1, ("caller", ASK.caller): 5}, ASK, policy, Two())
+    names = (f"rate caller {ASK.caller}", "rate key pay")
+    counters = [Counter(name, "", SPAN_MS) for name in names]
+    assert found.charges == tuple(Charge(counter, 0) for counter in counters)
+    assert found.limits == tuple(
+        LimitState(counter, Used(0, 2), Used(0, 3), None, most)
+        for counter, most in zip(counters, (5, 1), strict=True)
+    )
+    detail = "pay is slowed to 1 requests a minute"
+    assert found.reasons == (Reason(Code.EMERGENCY_RATE, "rates.key", detail),)
