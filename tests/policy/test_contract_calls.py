@@ -171,6 +171,27 @@ def test_another_call_stays_unread_and_is_denied(
     assert decision.reasons[0].code is code
 
 
+UNREAD_WORDS = {
+    "another method": f"contracts: 0xd0e30db1 of {VAULT} on chain 1 is not pinned",
+    "coins beside it": (
+        "contracts.vault.calls.deposit.amount: deposit is pinned without coins; 1 go with it"
+    ),
+    "a word less": "contracts.vault.calls.deposit: deposit has 2 arguments, and the call 1",
+    "a dirty bool": f"contracts.vault.calls.claim: now: 0x{2:064x} is no bool",
+    "the other bool": (
+        f"contracts.vault.calls.claim.fixed: now: 0x{0:064x} is not the value that is fixed"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNREAD_WORDS)
+def test_what_stays_unread_is_told_why(name: str, policy_of: Callable[..., Policy]) -> None:
+    """The place in the policy, what the call has, and what it should have."""
+    data, fields, _ = UNREAD[name]
+    reason = _decided(policy_of(CALLS), _payload(data, **fields)).reasons[0]
+    assert f"{reason.rule}: {reason.detail}" == UNREAD_WORDS[name]
+
+
 def test_a_grant_allows_a_pinned_call(policy_of: Callable[..., Policy]) -> None:
     """Within its assets and destinations it is allowed; elsewhere and above, it is not."""
     policy = policy_of(CALLS)

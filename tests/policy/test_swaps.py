@@ -13,7 +13,7 @@ from policy.freezes import Freeze, frozen
 from policy.model import Ask, Decision, Facts, Side, Transfer
 from policy.payloads import FORMATS, decode
 from policy.problems import PolicyError
-from policy.reasons import Code
+from policy.reasons import Code, Reason
 from policy.rules import Policy
 from tests.policy.payloads.typed_examples import SOON, Tree, written
 from tests.policy.payloads.typed_examples import document as typed
@@ -151,6 +151,14 @@ def test_another_swap_is_refused(name: str, policy_of: Callable[..., Policy]) ->
     """Another receiver, token, amount or time is refused with its reason."""
     message, codes = REFUSED[name]
     assert _codes(_decided(policy_of(ORDER), _ask("Order", **message))) == codes
+
+
+def test_an_unknown_token_is_named(policy_of: Callable[..., Policy]) -> None:
+    """The reason has its CAIP-19 identifier, which a policy would have to define."""
+    bought = _ask("Order", buyToken="0x" + "22" * 20)
+    reason = _decided(policy_of(ORDER), bought).reasons[0]
+    detail = f"no asset eip155:1/erc20:0x{'22' * 20}"
+    assert reason == Reason(Code.ASSET_UNKNOWN, "assets", detail)
 
 
 def test_a_price_never_exceeds_what_can_be_compared(policy_of: Callable[..., Policy]) -> None:
