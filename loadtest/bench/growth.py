@@ -65,7 +65,9 @@ class Growth:
         )
         tokens = Path(stack.enter_context(memory))
         self._holding = {
-            keys: stack.enter_context(signers.holding(tokens / str(keys), keys)).target
+            keys: stack.enter_context(
+                signers.holding(bench.unused.copy(tokens / str(keys)), keys)
+            ).target
             for keys in extent.keys
         }
         for point in self._points():

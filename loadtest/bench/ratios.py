@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.dev.environment import Environment
 from loadtest.bench import alone, echo, signers, token
 from loadtest.bench.closed import Client
 from loadtest.bench.messages import Load
@@ -48,12 +49,14 @@ class Bench:
     """The processes that take turns, open for a whole run.
 
     ``client`` puts a load on a server, ``alone`` makes one call after the other.
+    ``unused`` is an installation like theirs to copy.
     """
 
     raw: Remote[Sample]
     client: Remote[tuple[int, float]]
     alone: Remote[list[float]]
     directory: Path
+    unused: Environment
     targets: Mapping[str, Target]
     public_keys: Mapping[str, tuple[str, bytes]]
 
@@ -94,10 +97,11 @@ class Bench:
 def opened(stack: ExitStack, directory: Path, *, two: bool = True) -> Bench:
     """Start everything: the token's process, the bare server, the signers and the client."""
     installed = signers.install(directory / ONE)
-    second = installed.copy(directory / TWO)
+    unused = installed.copy(directory / "unused")
     one = stack.enter_context(signers.serving(installed, workers=1))
     targets = {ONE: one.target}
     if two:
+        second = unused.copy(directory / TWO)
         targets[TWO] = stack.enter_context(signers.serving(second, workers=2)).target
     bare = stack.enter_context(Remote(echo.serve, installed.directory, SERVER_CPU))
     targets["echo"] = Target(bare.call(), installed.directory, (bare.pid,))
@@ -106,6 +110,7 @@ def opened(stack: ExitStack, directory: Path, *, two: bool = True) -> Bench:
         stack.enter_context(Remote(Client)),
         stack.enter_context(Remote(alone.measuring)),
         installed.directory,
+        unused,
         targets,
         {subject.name: one.public_key(subject) for subject in SUBJECTS},
     )

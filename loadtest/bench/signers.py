@@ -76,19 +76,16 @@ def _key(name: str, algorithm: str, caller: str) -> str:
     )
 
 
-def install(directory: Path, *, keys: int = 0) -> Environment:
+def install(directory: Path) -> Environment:
     """Make an installation with a key of each algorithm in ``directory``, emptied first."""
     try:
-        made = environment.create(directory, policy=policy(keys=keys), keys=KEYS)
+        made = environment.create(directory, policy=policy(), keys=KEYS)
         made.signgate(
             *("keys", "generate", RSA.key, "--algorithm", RSA.algorithm.value),
             *("--bits", "2048", "--config", str(made.config)),
         )
     except subprocess.CalledProcessError as error:
         raise LoadtestError(f"{error}: {error.stderr}") from error
-    if keys:
-        with Remote(token.generate, made.directory) as generate:
-            generate.call(key_names(keys), P256.algorithm)
     _tune(made)
     return made
 
@@ -119,13 +116,15 @@ class Signer:
 
 
 @contextmanager
-def holding(directory: Path, keys: int) -> Iterator[Signer]:
-    """Serve with so many keys, and one session: each session proves every key at its start.
+def holding(made: Environment, keys: int) -> Iterator[Signer]:
+    """Serve with so many further keys, and one session: each proves every key at its start.
 
     Raises:
-        LoadtestError: it could not be made, or did not start.
+        LoadtestError: they could not be made, or it did not start.
     """
-    made = install(directory, keys=keys)
+    (made.directory / "policy.toml").write_text(policy(keys=keys), encoding="utf-8")
+    with Remote(token.generate, made.directory) as generate:
+        generate.call(key_names(keys), P256.algorithm)
     text = made.config.read_text(encoding="utf-8")
     text = re.sub(r"(?m)^sessions = .*$", "sessions = 1", text)
     text = text.replace("[server]", "[server]\nstart_seconds = 600")

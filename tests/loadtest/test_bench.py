@@ -172,8 +172,8 @@ def test_a_prefilled_ledger_is_a_real_one(tmp_path: Path) -> None:
 
 
 def test_every_axis_of_growth_is_measured(bench: Bench, tmp_path: Path) -> None:
-    """Each point gives a sample, and each axis a figure for every size over its first."""
-    extent = Range((1, 2), (1, 2), (1000, 1001), (2, 3), (1, 40))
+    """Each point gives a sample, and each axis a figure for every size after its first."""
+    extent = Range((1, 2), (1, 2), (1000, 1001), (2,), (1, 40))
     with ExitStack() as stack:
         everything = Growth(stack, bench, tmp_path, extent)
         samples = dict(everything.one_round(0.2))
@@ -183,7 +183,6 @@ def test_every_axis_of_growth_is_measured(bench: Bench, tmp_path: Path) -> None:
         "grants 2 over 1",
         "limits 2 over 1",
         "records 1,001 over 1,000",
-        "keys 3 over 2",
         "connections 40 over 1",
     ]
 
