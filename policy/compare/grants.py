@@ -59,7 +59,7 @@ def between(old: Grant, new: Grant, movable: AbstractSet[str]) -> Iterator[Chang
         yield from listed(f"{at}.{field}", getattr(old, field), getattr(new, field), words)
     if old.assets and not new.assets:
         yield Change(f"{at}.assets", Direction.LOOSER, "now allows what moves nothing")
-    yield from worst_prices(f"{at}.worst_price", old.worst_price, new.worst_price)
+    yield from worst_prices(f"{at}.worst_price", old, new)
     yield from _networks(f"{at}.networks", old.networks, new.networks)
     yield from in_force(at, old, new)
     yield from _lifetimes(f"{at}.lifetime", old.lifetime_ms, new.lifetime_ms)

@@ -1,25 +1,35 @@
 """Compares worst prices: those of a grant, and those that orders without a price count at."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from policy import amounts
 from policy.compare.change import Change, Direction
 from policy.markets import PRICE_DECIMALS, Markets
 from policy.model import Side
+from policy.rules import Grant
 
 
-def worst_prices(
-    at: str, old: Mapping[Side, int] | None, new: Mapping[Side, int] | None
-) -> Iterator[Change]:
-    """Compare a grant's; a side without one is refused where another has one."""
-    if old is None or new is None:
-        if old is not new:
-            worse = new is None
-            direction = Direction.LOOSER if worse else Direction.TIGHTER
-            yield Change(at, direction, "is gone: any price will do" if worse else "is new")
-        return
-    for side in Side:
-        yield from _price(f"{at}.{side}", old.get(side), new.get(side), lower=side is Side.BUY)
+def worst_prices(at: str, old: Grant, new: Grant) -> Iterator[Change]:
+    """Compare two grants'; a side without one is refused where another has one.
+
+    So is a swap where there is none at all: the first price lets swaps through.
+    """
+    before, after = old.worst_price, new.worst_price
+    if before is not None and after is not None:
+        for side in Side:
+            lower = side is Side.BUY
+            yield from _price(f"{at}.{side}", before.get(side), after.get(side), lower=lower)
+    elif before is not None:
+        yield Change(at, Direction.LOOSER, "is gone: any price will do")
+    elif after is not None and _swaps(new):
+        yield Change(at, Direction.LOOSER, "is new: swaps may pass, which had no price to keep to")
+    elif after is not None:
+        yield Change(at, Direction.TIGHTER, "is new")
+
+
+def _swaps(grant: Grant) -> bool:
+    """Whether one of the symbols may be that of a swap, ``sold/bought``."""
+    return any(symbol and symbol.partition("/")[0] in grant.assets for symbol in grant.symbols)
 
 
 def markets(old: Markets, new: Markets) -> Iterator[Change]:

@@ -38,7 +38,9 @@ def usual(policy: Policy) -> Callable[[Edit], Asks]:
 
     def make(edit: Edit) -> Asks:
         call = calls.get(edit.after.action)
-        return requests(edit) if call is None else _calls(edit, call)
+        if call is not None:
+            return _calls(edit, call)
+        return _swaps(edit, policy) if edit.is_of("worst_price") else requests(edit)
 
     return make
 
@@ -62,6 +64,24 @@ def _orders(edit: Edit, market: str, side: Side, policy: Policy) -> Asks:
             quantity=quantity,
         )
         yield structs.replace(ask, facts=facts), at_ms
+
+
+def _swaps(edit: Edit, policy: Policy) -> Asks:
+    """Ask as usual, and sell for the least that the new worst price lets pass."""
+    yield from requests(edit)
+    worst = (edit.after.worst_price or {}).get(Side.SELL, 0)
+    for symbol in sorted(filter(None, edit.after.symbols)):
+        names = symbol.split("/")
+        if len(names) == len(policy.assets.keys() & names) == 2:  # noqa: PLR2004 - sold, bought
+            given, taken = (policy.assets[name] for name in names)
+            for ask, at_ms in requests(edit):
+                sold = Transfer(given.ref, 10**given.decimals, min(edit.after.destinations))
+                least = -(-worst * 10**taken.decimals // 10**PRICE_DECIMALS)
+                receives = Transfer(taken.ref, max(1, least), None)
+                facts = structs.replace(
+                    ask.facts, transfers=(sold,), side=Side.SELL, price=None, receives=receives
+                )
+                yield structs.replace(ask, facts=facts), at_ms
 
 
 def _bought(amount: int, decimals: int, worst: int) -> str:

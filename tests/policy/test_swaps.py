@@ -146,6 +146,29 @@ REFUSED: dict[str, tuple[Tree, list[Code]]] = {
 }
 
 
+def test_the_first_bound_on_a_price_is_looser(policy_of: Callable[..., Policy]) -> None:
+    """Without one every swap is refused, so that a bound lets the first ones through."""
+    old, new = policy_of(ORDER, worst_price=None), policy_of(ORDER)
+    (found,) = compare.compare(old, new)
+    assert found.direction is Direction.LOOSER
+    assert found.description == "is new: swaps may pass, which had no price to keep to"
+    item = found.witness
+    assert item is not None
+    assert item.ask.facts.receives is not None
+    assert decide(new, item.ask, item, item.at_ms).allowed
+    assert not decide(old, item.ask, item, item.at_ms).allowed
+
+
+@pytest.mark.parametrize("change", [{"symbols": ["USDC@eip155:1/X"]}, {"sides": ["buy"]}])
+def test_a_bound_that_lets_no_swap_through_has_no_witness(
+    change: Tree, policy_of: Callable[..., Policy]
+) -> None:
+    """It is looser all the same: another asset may get that name, or the grant that side."""
+    old, new = policy_of(ORDER, worst_price=None, **change), policy_of(ORDER, **change)
+    (found,) = compare.compare(old, new)
+    assert (found.direction, found.witness) == (Direction.LOOSER, None)
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_another_swap_is_refused(name: str, policy_of: Callable[..., Policy]) -> None:
     """Another receiver, token, amount or time is refused with its reason."""
