@@ -213,22 +213,19 @@ def source(grant: Grant, request: Request) -> Reason | None:
 def order(grant: Grant, request: Request) -> Reason | None:
     """It trades where, what and how the grant names; no grant names nothing."""
     facts = request.facts
-    if (
-        facts.venue in grant.venues
-        and facts.symbol in grant.symbols
-        and facts.side in grant.sides
-        and facts.order_type in grant.order_types
-    ):
-        return None
-    for found, listed, place in (
-        (facts.venue, grant.venues, "venues"),
-        (facts.symbol, grant.symbols, "symbols"),
-        (facts.side, grant.sides, "sides"),
-        (facts.order_type, grant.order_types, "order_types"),
-    ):
-        if found not in listed:
-            return _fail(Code.ORDER_NOT_ALLOWED, grant, place, f"{found} is not listed")
+    if facts.venue not in grant.venues:
+        return _not_traded(grant, "venues", facts.venue)
+    if facts.symbol not in grant.symbols:
+        return _not_traded(grant, "symbols", facts.symbol)
+    if facts.side not in grant.sides:
+        return _not_traded(grant, "sides", facts.side)
+    if facts.order_type not in grant.order_types:
+        return _not_traded(grant, "order_types", facts.order_type)
     return None
+
+
+def _not_traded(grant: Grant, field: str, found: str | None) -> Reason:
+    return _fail(Code.ORDER_NOT_ALLOWED, grant, field, f"{found} is not listed")
 
 
 def price(grant: Grant, request: Request) -> Reason | None:
