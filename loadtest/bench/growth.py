@@ -91,6 +91,10 @@ class Growth:
         for number in self._extent.connections:
             load = replace(unary, connections=number)
             yield _name("connections", number), self._bench.load(load, seconds)
+        echo = self._bench.load_of(P256, "echo", ONE)  # shows what of that is gRPC's own
+        for number in (self._extent.connections[0], self._extent.connections[-1]):
+            load = replace(echo, connections=number)
+            yield f"bare echo, {_name('connections', number)}", self._bench.load(load, seconds)
         long = self._bench.load_of(SECP256K1, "batch", ONE)
         for kib, payload in ((0, "transfer"), (1, "transfer-1k"), (16, "transfer-16k")):
             calls = min(long.batch, 16)  # 64 of 16 KiB would be a megabyte a call
