@@ -13,8 +13,8 @@ def decode(text: str, where: str) -> bytes:
     """
     try:
         data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except ValueError as error:
-        raise PayloadError(Code.PAYLOAD_MALFORMED, where, str(error)) from None
+    except ValueError:
+        raise PayloadError(Code.PAYLOAD_MALFORMED, where, "is not Base64") from None
     if encode(data) != text:
         detail = "is not in the one form of Base64 without padding"
         raise PayloadError(Code.PAYLOAD_NOT_CANONICAL, where, detail)
