@@ -44,6 +44,9 @@ class Server:
             ("grpc.so_reuseport", int(shared)),
             ("grpc.max_receive_message_length", max_message_bytes),
             *KEEPALIVE,
+            # Else a connection that is seldom used gets a ping with each call, to measure its
+            # bandwidth: a third of the call's sends and receives, for messages this small.
+            ("grpc.http2.bdp_probe", 0),
         ]
         self._pool = FairPool(threads, max_waiting=max_calls // 2, lane_of=Lanes())
         self.grpc = grpc.server(
