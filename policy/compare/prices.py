@@ -29,7 +29,7 @@ def worst_prices(at: str, old: Grant, new: Grant) -> Iterator[Change]:
 
 def _swaps(grant: Grant) -> bool:
     """Whether one of the symbols may be that of a swap, ``sold/bought``."""
-    return any(symbol and symbol.partition("/")[0] in grant.assets for symbol in grant.symbols)
+    return any(symbol and "/" in symbol for symbol in grant.symbols)
 
 
 def markets(old: Markets, new: Markets) -> Iterator[Change]:

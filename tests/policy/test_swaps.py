@@ -159,7 +159,10 @@ def test_the_first_bound_on_a_price_is_looser(policy_of: Callable[..., Policy]) 
     assert not decide(old, item.ask, item, item.at_ms).allowed
 
 
-@pytest.mark.parametrize("change", [{"symbols": ["USDC@eip155:1/X"]}, {"sides": ["buy"]}])
+@pytest.mark.parametrize(
+    "change",
+    [{"symbols": ["USDC@eip155:1/X"]}, {"symbols": ["X/USDC@eip155:1"]}, {"sides": ["buy"]}],
+)
 def test_a_bound_that_lets_no_swap_through_has_no_witness(
     change: Tree, policy_of: Callable[..., Policy]
 ) -> None:
