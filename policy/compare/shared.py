@@ -75,7 +75,9 @@ def _swaps(edit: Edit, policy: Policy) -> Asks:
         if len(names) == len(policy.assets.keys() & names) == 2:  # noqa: PLR2004 - sold, bought
             given, taken = (policy.assets[name] for name in names)
             for ask, at_ms in requests(edit):
-                sold = Transfer(given.ref, 10**given.decimals, min(edit.after.destinations))
+                sold = Transfer(
+                    given.ref, 10**given.decimals, min(edit.after.destinations, default=None)
+                )
                 least = -(-worst * 10**taken.decimals // 10**PRICE_DECIMALS)
                 receives = Transfer(taken.ref, max(1, least), None)
                 facts = structs.replace(

@@ -161,7 +161,11 @@ def test_the_first_bound_on_a_price_is_looser(policy_of: Callable[..., Policy]) 
 
 @pytest.mark.parametrize(
     "change",
-    [{"symbols": ["USDC@eip155:1/X"]}, {"symbols": ["X/USDC@eip155:1"]}, {"sides": ["buy"]}],
+    [
+        {"symbols": ["USDC@eip155:1/X"]},
+        {"symbols": ["X/USDC@eip155:1"]},
+        {"sides": ["buy"]},
+    ],
 )
 def test_a_bound_that_lets_no_swap_through_has_no_witness(
     change: Tree, policy_of: Callable[..., Policy]
@@ -169,6 +173,13 @@ def test_a_bound_that_lets_no_swap_through_has_no_witness(
     """It is looser all the same: another asset may get that name, or the grant that side."""
     old, new = policy_of(ORDER, worst_price=None, **change), policy_of(ORDER, **change)
     (found,) = compare.compare(old, new)
+    assert (found.direction, found.witness) == (Direction.LOOSER, None)
+
+
+def test_a_grant_that_moves_nothing_has_no_swap_to_show(policy_of: Callable[..., Policy]) -> None:
+    """There is nowhere to pay; a first bound on its price is looser still."""
+    still = {name: ORDER[name] for name in ORDER.keys() - {"assets", "destinations"}}
+    (found,) = compare.compare(policy_of(still, worst_price=None), policy_of(still))
     assert (found.direction, found.witness) == (Direction.LOOSER, None)
 
 
