@@ -46,10 +46,11 @@ CLASSES = {
 }
 SMOKE = ("rebind", "device", "module")
 HEAL_SECONDS = 5
-# A session that answers with an error at once draws all requests, and far more fail than succeed.
-BLACK_HOLE = 0.5
 # Each class for so many seconds, seldom and then always; 0 takes a few classes for a moment.
 CAMPAIGN = float(os.environ.get("SIGNGATE_FAULT_SECONDS", "0"))
+# A session that answers with an error at once draws all requests, and far more fail than succeed.
+# In a moment a single slot that is away counts for much: what is refused at once comes again.
+BLACK_HOLE = 0.5 if CAMPAIGN else 3
 SECONDS = CAMPAIGN or 0.6
 
 
