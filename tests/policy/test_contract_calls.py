@@ -369,6 +369,9 @@ def test_another_meaning_is_looser(name: str, policy_of: Callable[..., Policy]) 
     marks = {compare.Direction.LOOSER: "+", compare.Direction.TIGHTER: "-"}
     assert " ".join(marks[change.direction] for change in found) == expected
     assert all(change.path.startswith("contracts.vault.calls.") for change in found)
+    words = {"+": "is a new call, call.vault." if len(found) > 1 else "means something else"}
+    words["-"] = "is removed"
+    assert all(change.description.startswith(words[marks[change.direction]]) for change in found)
 
 
 def test_a_call_reads_the_same_after_it_was_recorded(policy_of: Callable[..., Policy]) -> None:

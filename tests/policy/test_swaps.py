@@ -283,6 +283,18 @@ def test_another_meaning_of_what_is_bought_is_looser(policy_of: Callable[..., Po
     assert compare.is_looser(compare.compare(policy, fewer))
     assert compare.is_looser(compare.compare(none, policy))
     assert not compare.is_looser(compare.compare(policy, none))
+    told = {
+        change.description
+        for pair in ((policy, fewer), (none, policy), (policy, none))
+        for change in compare.compare(*pair)
+        if change.path == 'assets."WETH@eip155:1"'
+    }
+    weth_is = f"{policy.assets['WETH@eip155:1'].ref} with"
+    assert told == {
+        f"of a swap, is {weth_is} 6 decimals; it was {weth_is} 18 decimals",
+        f"of a swap, is {weth_is} 18 decimals; it was undefined",
+        f"of a swap, is undefined; it was {weth_is} 18 decimals",
+    }
 
 
 def test_a_swap_in_words_of_facts_needs_no_price() -> None:
