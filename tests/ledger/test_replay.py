@@ -139,6 +139,16 @@ def test_an_attempt_that_goes_on_is_charged_once(bench: Bench, ledger: Ledger) -
     assert told(again(ledger, NARROW)) == [(3000, "LIMIT_WINDOW_TOTAL")]
 
 
+def test_an_attempt_under_way_is_charged_once(bench: Bench, ledger: Ledger) -> None:
+    """What goes on needs no more room than it has."""
+    granted(ledger, pay(4000, id="a"))
+    bench.clock.now += bench.settings.lease_ms
+    granted(ledger, pay(4000, id="a"))
+    granted(ledger, pay(6000, id="b"))
+    granted(ledger, pay(1, id="c"))
+    assert told(again(ledger, NARROW)) == [(1, "LIMIT_WINDOW_TOTAL")]
+
+
 def test_an_attempt_that_goes_on_may_be_the_first_that_is_allowed(
     bench: Bench, ledger: Ledger
 ) -> None:
@@ -168,6 +178,17 @@ def test_a_freeze_outranks_the_candidate(ledger: Ledger) -> None:
     one(ledger, pay(2, id="b", caller=MALLORY))
     candidate = POLICY.replace(f'"{ALICE.san}"', f'"{ALICE.san}", "{MALLORY.san}"')
     assert told(again(ledger, candidate)) == [(1, "FROZEN"), (2, "allowed")]
+
+
+def test_each_freeze_holds_until_its_own_end(ledger: Ledger) -> None:
+    """A later freeze does not end an earlier one."""
+    freeze(ledger, "caller", MALLORY.san, OFFICER, "drill")
+    freeze(ledger, "destination", "carol", OFFICER, "drill")
+    one(ledger, pay(1, id="a", caller=MALLORY))
+    thaw(ledger, "destination", "carol")
+    one(ledger, pay(2, id="b", caller=MALLORY))
+    candidate = POLICY.replace(f'"{ALICE.san}"', f'"{ALICE.san}", "{MALLORY.san}"')
+    assert told(again(ledger, candidate)) == [(1, "FROZEN"), (2, "FROZEN")]
 
 
 def test_another_version_is_still_refused(ledger: Ledger) -> None:
