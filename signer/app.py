@@ -13,7 +13,7 @@ from policy.algorithms import Algorithm
 from policy.payloads import FORMATS, decode
 from policy.problems import PolicyError
 from policy.rules import Policy
-from signer import logs
+from signer import allocator, logs
 from signer.approval import Mint
 from signer.audit.note import Verifier
 from signer.audit.publisher import LogMismatchError, Publisher
@@ -298,6 +298,7 @@ def run(
     """
     config = load(path)
     logs.configure(config.log.level)
+    allocator.keep_freed()
     stop = Stop()
     stop.on_signals()
     service = Service(config, roles, shared=shared, place=place, give_up=stop.give_up)

@@ -10,6 +10,7 @@ Item = bytes | list["Item"]
 
 STRING, LIST = 0x80, 0xC0
 SHORT_STRING = STRING + 55  # the last prefix that holds its string's length
+ENCODED_WORD, WORD_PREFIX = 33, STRING + 32  # a string of 32 bytes and its prefix
 TOO_LONG = "an item is longer than what holds it"
 MAX_DEPTH = 4  # an access list's storage keys lie this deep; nothing lies deeper
 
@@ -45,11 +46,24 @@ def _item(data: bytes, at: int, limit: int, depth: int, where: str) -> tuple[Ite
     start, end = _span(data, at, limit, prefix, LIST, where)
     if depth == MAX_DEPTH:
         raise _malformed(where, f"lists nest deeper than {MAX_DEPTH}")
-    items: list[Item] = []
+    items: list[Item] = _words(data, start, end)
+    if items:
+        return items, end
     while start < end:
         item, start = _item(data, start, end, depth + 1, where)
         items.append(item)
     return items, end
+
+
+def _words(data: bytes, start: int, end: int) -> list[Item]:
+    """Return the items where all are strings of 32 bytes, which hide no other item; else none.
+
+    So it is with the storage keys of an access list, nearly all of a long transaction.
+    """
+    firsts = data[start:end:ENCODED_WORD]
+    if (end - start) % ENCODED_WORD or firsts.count(WORD_PREFIX) != len(firsts):
+        return []
+    return [data[at + 1 : at + ENCODED_WORD] for at in range(start, end, ENCODED_WORD)]
 
 
 def _span(data: bytes, at: int, limit: int, prefix: int, base: int, where: str) -> tuple[int, int]:

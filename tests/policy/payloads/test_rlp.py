@@ -28,6 +28,11 @@ EXAMPLES: dict[str, tuple[rlp.Item, str]] = {
     "a list of 56 bytes": ([LOREM[1:]], "f838b7" + LOREM[1:].hex()),
     "255 bytes": (b"\xff" * 255, "b8ff" + "ff" * 255),
     "256 bytes": (b"\xff" * 256, "b90100" + "ff" * 256),
+    "three words": ([b"\xa0" * 32] * 3, "f863" + "a0" * 99),
+    "a word after what begins like one": (
+        [b"\xa0" * 31, b"\x01", b"\xa0" * 32],
+        "f842" + "9f" + "a0" * 31 + "01" + "a0" * 33,
+    ),
     "four lists deep": ([[[[]]]], "c3c2c1c0"),
     "a string below four lists": ([[[[b"a"]]]], "c4c3c2c161"),
 }
@@ -39,6 +44,9 @@ REFUSED = {
     "a byte after a byte": ("0000", Code.PAYLOAD_MALFORMED),
     "a second list": ("c0c0", Code.PAYLOAD_MALFORMED),
     "a string cut off": ("83646f", Code.PAYLOAD_MALFORMED),
+    "a word cut off": ("f841" + "a0" * 65, Code.PAYLOAD_MALFORMED),
+    "a word beyond its list": ("f843" + "a0" * 67, Code.PAYLOAD_MALFORMED),
+    "words five lists deep": ("f7f6f5f4f3" + "a1" + "f842" + "a0" * 66, Code.PAYLOAD_MALFORMED),
     "a list cut off": ("c88363617483646f", Code.PAYLOAD_MALFORMED),
     "a long string cut off": ("b838" + "00" * 55, Code.PAYLOAD_MALFORMED),
     "a long list cut off": ("f838" + "00" * 55, Code.PAYLOAD_MALFORMED),
@@ -133,7 +141,10 @@ def test_what_is_not_a_scalar_is_refused(name: str) -> None:
     assert caught.value.reason.code is code
 
 
-@given(ITEMS)
+WORDS = st.lists(st.binary(min_size=31, max_size=33), max_size=5).map(list[rlp.Item])
+
+
+@given(ITEMS | WORDS)
 def test_any_item_is_written_like_the_oracle(item: rlp.Item) -> None:
     """Whatever is written, another implementation writes and reads alike."""
     encoded = rlp.encode(item)
@@ -146,7 +157,7 @@ def test_any_item_is_written_like_the_oracle(item: rlp.Item) -> None:
 
 @given(
     st.binary(max_size=80)
-    | ITEMS.map(rlp.encode).flatmap(lambda data: st.permutations(data).map(bytes))
+    | (ITEMS | WORDS).map(rlp.encode).flatmap(lambda data: st.permutations(data).map(bytes))
 )
 def test_what_is_read_is_the_only_encoding(data: bytes) -> None:
     """For any bytes: refused, or writing what was read gives them back."""

@@ -1,0 +1,17 @@
+"""What the C library does with memory that was freed."""
+
+import ctypes
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
+TRIM_BYTES, MMAP_BYTES = 64 << 20, 32 << 20
+
+
+def keep_freed() -> None:
+    """Keep up to 64 MiB of what is freed: a large message's memory is for the next one.
+
+    Else each goes back to the kernel, which clears it and maps it in again page by page.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    if mallopt is not None:
+        mallopt(M_TRIM_THRESHOLD, TRIM_BYTES)
+        mallopt(M_MMAP_THRESHOLD, MMAP_BYTES)
