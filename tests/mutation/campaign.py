@@ -5,7 +5,6 @@ floor was killed.
 """
 
 import argparse
-import gc
 import os
 import subprocess
 import sys
@@ -17,8 +16,9 @@ from typing import NamedTuple
 import coverage
 import pytest
 
-from tests.mutation.clean import Clean, Runner
+from tests.mutation.clean import Clean
 from tests.mutation.mutants import Module, Mutant
+from tests.mutation.runner import Runner
 from tests.mutation.trial import KILLED, UNREACHED, Child, Live, Trial, begin
 
 SOURCE = "policy"
@@ -58,7 +58,6 @@ class Campaign:
         for name, why in self._clean.failed.items():
             _say(f"{why}\nfails without any mutant, and is left out: {name}")
         self._live = Live()
-        gc.freeze()  # children share the pages of what never changes
         for path, code in codes.items():
             self._module(Module(path, code))
         return True

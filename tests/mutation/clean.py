@@ -1,6 +1,5 @@
 """The clean run: every test once, to learn which lines it runs and what it costs."""
 
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,25 +7,9 @@ from pathlib import Path
 import coverage
 import pytest
 
+from tests.mutation.runner import Runner
+
 _IMPORTED = ""  # coverage's name for what runs before the first test
-
-
-class Runner:
-    """A pytest plugin that runs one test as pytest does, and says why it failed."""
-
-    def __init__(self) -> None:
-        self._failures: list[str] = []
-
-    def failure(self, item: pytest.Item, following: pytest.Item | None = None) -> str:
-        """Return what the test says, or nothing; ``following`` shares its fixtures."""
-        self._failures.clear()
-        item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
-        return "\n".join(self._failures)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep failures of setup, call and teardown."""
-        if report.failed:
-            self._failures.append(report.longreprtext or "failed")
 
 
 class Clean:
@@ -37,25 +20,25 @@ class Clean:
     ) -> None:
         self.failed: dict[str, str] = {}
         self._items: dict[str, pytest.Item] = {}
-        self.seconds: dict[str, float] = {}
         for item, following in zip(items, [*items[1:], None], strict=True):
             measured.switch_context(item.nodeid)
-            begun = time.process_time()
             if why := runner.failure(item, following):
                 self.failed[item.nodeid] = why
-                continue
-            self.seconds[item.nodeid] = time.process_time() - begun
-            self._items[item.nodeid] = item
+            else:
+                self._items[item.nodeid] = item
         measured.stop()
         self._data = measured.get_data()
         self._lines: dict[str, dict[int, list[str]]] = defaultdict(dict)
+        self.seconds = runner.alike(list(self._items.values()))
+        for name in self._items.keys() - self.seconds.keys():
+            self.failed[name] = "passed, and failed in a child"
 
     def running(self, path: Path, lines: Iterable[int], seconds: float) -> list[pytest.Item]:
         """Return the tests that run one of the lines and take at most so many seconds together.
 
         Those whose file is named after the module come first, then the cheapest.
         """
-        words = set(path.with_suffix("").parts)
+        words = set(path.with_suffix("").parts[1:])  # every test is one of the policy
         named = {
             name: bool(words & set(self._items[name].path.stem.split("_")))
             for name in self._contexts(path, lines) & self.seconds.keys()

@@ -6,9 +6,8 @@ collected again: what a mutant costs is its tests up to the first that fails.
 
 import gc
 import os
-import resource
 import signal
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import _lru_cache_wrapper
@@ -17,12 +16,11 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.mutation.clean import Runner
 from tests.mutation.mutants import Module, Mutant, functions
+from tests.mutation.runner import Runner, quiet
 
 SURVIVED, KILLED, UNREACHED = b"SKU"
-_MEMORY = 8 << 30
-_GRACE = 5  # seconds, and so many times what the tests cost
+_GRACE = 4  # seconds, and so many times what the tests cost
 
 
 class Trial(NamedTuple):
@@ -95,26 +93,24 @@ def begin(live: Live, runner: Runner, module: Module, trials: Sequence[Trial]) -
     if child:
         os.close(writable)
         return Child(child, readable, trials)
-    _quiet()
+    quiet()
+    kills: Counter[str] = Counter()
     for trial in trials:
         signal.setitimer(signal.ITIMER_PROF, _GRACE + _GRACE * trial.seconds)
-        os.write(writable, bytes([_result(live, runner, module, trial)]))
+        with live.mutated(module, trial.mutant) as reached:
+            result = _result(runner, trial, kills) if reached else UNREACHED
+        os.write(writable, bytes([result]))
     os._exit(0)
 
 
-def _result(live: Live, runner: Runner, module: Module, trial: Trial) -> int:
-    with live.mutated(module, trial.mutant) as reached:
-        if not reached:
-            return UNREACHED
+def _result(runner: Runner, trial: Trial, kills: Counter[str]) -> int:
+    """Run the tests, those that killed the mutants before first."""
+    for item in sorted(trial.items, key=lambda item: -kills[item.nodeid]):
         try:
-            return KILLED if any(map(runner.failure, trial.items)) else SURVIVED
+            failed = bool(runner.failure(item))
         except BaseException:  # noqa: BLE001 - what a mutant throws through pytest kills it
+            failed = True
+        if failed:
+            kills[item.nodeid] += 1
             return KILLED
-
-
-def _quiet() -> None:
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in range(3):
-        os.dup2(nothing, stream)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    return SURVIVED
