@@ -1,12 +1,12 @@
 """From the tables of a key to the key's policy, and what contradicts itself in them."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from policy import fields, schema
 from policy.actions import Actions
 from policy.assets import Asset
-from policy.granting import GrantCompiler, sound
+from policy.claims import Claim
+from policy.granting import GrantCompiler, Made, sound
 from policy.model import Counter
 from policy.names import Names
 from policy.problems import Location, path
@@ -52,17 +52,20 @@ class WindowCompiler:
 class KeyCompiler:
     """Compiles one key; problems go to ``names``."""
 
-    def __init__(self, name: str, table: schema.Key, names: Names, actions: Actions) -> None:
+    def __init__(
+        self, name: str, table: schema.Key, names: Names, actions: Actions, made: Made
+    ) -> None:
         self._at: Location = ("keys", name)
         self._name = name
         self._table = table
         self._names = names
-        self._actions = actions
+        self._formats = actions.formats
+        self._granting = GrantCompiler(self._at, table, names, actions, made)
 
-    def compile(self) -> KeyPolicy:
-        """Return the key's policy."""
+    def compile(self, claims: Iterable[Claim]) -> KeyPolicy:
+        """Return the key's policy; the claims are its grants."""
         self._check_payloads()
-        grants = GrantCompiler(self._at, self._table, self._names, self._actions).compile()
+        grants = self._granting.compile(claims)
         return KeyPolicy(
             name=self._name,
             algorithm=self._table.algorithm,
@@ -77,12 +80,11 @@ class KeyCompiler:
 
     def _check_payloads(self) -> None:
         """Each format is known, and signed with the key's algorithm."""
-        formats = self._actions.formats
         for index, tag in enumerate(self._table.payloads):
             location = (*self._at, "payloads", index)
-            form = formats.get(tag)
+            form = self._formats.get(tag)
             if form is None:
-                known = ", ".join(sorted(formats))
+                known = ", ".join(sorted(self._formats))
                 self._names.report(location, f"no payload format {tag}; known: {known}")
             elif self._table.algorithm not in form.algorithms:
                 right = ", ".join(sorted(form.algorithms))
@@ -104,12 +106,12 @@ class KeyCompiler:
         self, location: Location, table: schema.Limit, asset: Asset, earlier: Limit | None
     ) -> Limit:
         """Compile a limit together with an earlier one on the same asset: both hold."""
-        here = path((*self._at, "limits", asset.name))
         most = self._names.amount((*location, "per_request"), table.per_request, asset)
-        limit = earlier or Limit(asset, here, most, ())
         compiler = WindowCompiler(self._name, self._at, asset, self._names)
-        windows = compiler.compile(location, table.windows, limit.windows)
-        return replace(limit, per_request=min(limit.per_request, most), windows=windows)
+        windows = compiler.compile(location, table.windows, earlier.windows if earlier else ())
+        if earlier is not None:
+            most = min(most, earlier.per_request)
+        return Limit(asset, path((*self._at, "limits", asset.name)), most, windows)
 
 
 def _length(window: WindowLimit) -> tuple[int, Per]:

@@ -14,7 +14,7 @@ import tomli
 
 from policy.actions import Actions
 from policy.compile import KeyCompiler
-from policy.granting import compiled_prices
+from policy.granting import Made, compiled_prices
 from policy.groups import grouped
 from policy.model import Format
 from policy.names import Names
@@ -65,9 +65,10 @@ def _load(text: str, formats: Mapping[str, Format]) -> Policy:
     names = Names(outline, shapes.broken)
     calls = pinned(outline.contracts, names)
     actions = Actions(formats, calls.values())
+    made = Made()
     keys = {
-        name: KeyCompiler(name, table, names, actions).compile()
-        for name, table in shapes.each_key()
+        name: KeyCompiler(name, table, names, actions, made).compile(claims)
+        for name, table, claims in shapes.each_key()
     }
     keys = grouped(outline.groups, keys, names)
     markets = {

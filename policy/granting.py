@@ -1,11 +1,14 @@
 """From the grant tables of a key to its grants, and what contradicts itself in them."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
+
+from msgspec.structs import replace
 
 from policy import fields, hours, networks, schema
 from policy.actions import Action, Actions
 from policy.assets import Asset
+from policy.claims import MOST, Claim
 from policy.hours import Hours
 from policy.markets import PRICE_DECIMALS
 from policy.model import Side
@@ -14,104 +17,109 @@ from policy.problems import Location, path
 from policy.rules import NAMELESS, Approval, Grant
 
 _T = TypeVar("_T")
-_SESSION = {allowed: frozenset((False, allowed)) for allowed in (False, True)}
 
 
-class _Reach(NamedTuple):
-    """What a grant lets its callers reach, as the rules see it."""
+class Made:
+    """The grants of one document that were made already, for others with the same terms.
 
-    chain_ids: frozenset[int | None]
-    assets: list[Asset]
-    names: frozenset[str]
-    sources: frozenset[str | None]
+    What terms mean depends on what the key takes and on what it limits, and on nothing else
+    of the key.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[object, dict[bytes | None, Grant]] = {}
+
+    def of(self, table: schema.Key) -> dict[bytes | None, Grant]:
+        """Return the grants of keys like this one, by the mark of their terms."""
+        limited = frozenset(limit and limit.asset for limit in table.limits)
+        return self._made.setdefault((tuple(table.payloads), limited), {})
 
 
 class GrantCompiler:
     """Compiles the grants of one key; problems go to ``names``."""
 
-    def __init__(self, at: Location, table: schema.Key, names: Names, actions: Actions) -> None:
+    def __init__(
+        self, at: Location, table: schema.Key, names: Names, actions: Actions, made: Made
+    ) -> None:
         self._at = at
         self._path = path(at)
-        self._table = table
         self._names = names
         self._owner = actions.owner
         self._actions = actions.of(table.payloads)
         self._limited = {limit.asset for _, limit in sound(table.limits)}
         self._all_limits_known = None not in table.limits
-        self._reached: dict[object, _Reach] = {}
+        self._made = made.of(table)
 
-    def compile(self) -> tuple[Grant, ...]:
+    def compile(self, claims: Iterable[Claim]) -> tuple[Grant, ...]:
         """Return the key's grants, by name."""
         grants: dict[str, Grant] = {}
-        for index, table in sound(self._table.grants):
-            location = (*self._at, "grants", index)
-            if table.id in grants:
-                self._names.report((*location, "id"), f"{table.id} is taken on this key")
-            grants[table.id] = self._grant(location, table)
+        for index, claim in enumerate(claims):
+            if claim.terms is None:
+                continue
+            if claim.id in grants:
+                self._names.report(self._place(index, "id"), f"{claim.id} is taken on this key")
+            alike = self._made.get(claim.mark) or self._make(index, claim.terms, claim.mark)
+            if alike.approval is not None:
+                self._check_quorum(index, alike.approval, claim.callers)
+            grants[claim.id] = replace(
+                alike,
+                id=claim.id,
+                path=f"{self._path}.grants.{claim.id}",
+                callers=frozenset(claim.callers),
+            )
         return tuple(grants[name] for name in sorted(grants))
 
-    def _grant(self, location: Location, table: schema.Grant) -> Grant:
-        action = self._actions.get(table.action)
+    def _place(self, index: int, *parts: str) -> Location:
+        return (*self._at, "grants", index, *parts)
+
+    def _make(self, index: int, terms: schema.Terms, mark: bytes | None) -> Grant:
+        before = len(self._names.problems)
+        made = self._new(self._place(index), terms)
+        if mark and len(self._names.problems) == before and len(self._made) < MOST:
+            self._made[mark] = made  # a problem is reported wherever it is
+        return made
+
+    def _new(self, location: Location, terms: schema.Terms) -> Grant:
+        """Return a grant of these terms to nobody."""
+        action = self._actions.get(terms.action)
         if action is None:
-            self._unknown_action((*location, "action"), table.action)
-        reach = self._reach(location, table, action)
-        destinations = (*location, "destinations")
+            self._unknown_action((*location, "action"), terms.action)
+        movable = self._assets(location, terms)
         return Grant(
-            id=table.id,
-            path=f"{self._path}.grants.{table.id}",
-            callers=frozenset(table.callers),
-            action=table.action,
-            chain_ids=reach.chain_ids,
-            assets=reach.names,
-            destinations=self._names.addresses(destinations, table.destinations or ()),
-            sources=reach.sources,
-            venues=_listed(table.venues),
-            symbols=_listed(table.symbols),
-            sides=_listed(table.sides),
-            order_types=_listed(table.order_types),
-            worst_price=self._worst_price(location, table.worst_price),
-            session=_SESSION[table.session],
-            networks=tuple(map(networks.parse, table.networks)) if table.networks else None,
-            not_before_ms=fields.instant_ms(table.not_before) if table.not_before else 0,
-            expires_ms=fields.instant_ms(table.expires) if table.expires else None,
-            lifetime_ms=_lifetime(table, action),
-            hours=_hours(table.hours),
-            approval=self._approval(location, table, reach.assets),
+            id="",
+            path="",
+            callers=frozenset(),
+            action=terms.action,
+            chain_ids=self._chains(location, terms, action),
+            assets=frozenset(asset.name for asset in movable),
+            destinations=self._names.addresses(
+                (*location, "destinations"), terms.destinations or ()
+            ),
+            sources=self._sources(location, terms, action),
+            venues=_listed(terms.venues),
+            symbols=_listed(terms.symbols),
+            sides=_listed(terms.sides),
+            order_types=_listed(terms.order_types),
+            worst_price=self._worst_price(location, terms.worst_price),
+            session=frozenset((False, terms.session)),
+            networks=tuple(map(networks.parse, terms.networks)) if terms.networks else None,
+            not_before_ms=fields.instant_ms(terms.not_before) if terms.not_before else 0,
+            expires_ms=fields.instant_ms(terms.expires) if terms.expires else None,
+            lifetime_ms=_lifetime(terms, action),
+            hours=_hours(terms.hours),
+            approval=self._approval((*location, "approval"), terms.approval, movable),
         )
 
-    def _reach(self, location: Location, table: schema.Grant, action: Action | None) -> _Reach:
-        """Return what a grant reaches; grants that say the same of it share what was found."""
-        chain_ids, assets, sources = table.chain_ids, table.assets, table.sources
-        key = (
-            table.action,
-            chain_ids and tuple(chain_ids),
-            assets and tuple(assets),
-            sources and tuple(sources),
-        )
-        found = self._reached.get(key)
-        if found is None:
-            before = len(self._names.problems)
-            movable = self._assets(location, table)
-            found = _Reach(
-                self._chains(location, table, action),
-                movable,
-                frozenset(asset.name for asset in movable),
-                self._sources(location, table, action),
-            )
-            if len(self._names.problems) == before:  # a problem is reported wherever it is
-                self._reached[key] = found
-        return found
-
-    def _assets(self, location: Location, table: schema.Grant) -> list[Asset]:
+    def _assets(self, location: Location, terms: schema.Terms) -> list[Asset]:
         assets = []
-        for index, name in enumerate(table.assets or ()):
+        for index, name in enumerate(terms.assets or ()):
             here = (*location, "assets", index)
             asset = self._names.asset(here, name)
             if asset is None:
                 continue
             assets.append(asset)
             self._need_limit(here, asset, f"{name} has no limit on this key")
-            if table.chain_ids and asset.chain_id not in table.chain_ids:
+            if terms.chain_ids and asset.chain_id not in terms.chain_ids:
                 self._names.report(here, f"{name} is on no chain of chain_ids")
         return assets
 
@@ -122,19 +130,19 @@ class GrantCompiler:
             self._names.report(location, f"{problem}; {advice}")
 
     def _chains(
-        self, location: Location, table: schema.Grant, action: Action | None
+        self, location: Location, terms: schema.Terms, action: Action | None
     ) -> frozenset[int | None]:
         here = (*location, "chain_ids")
         if action is None:
             pass  # whose action it is was reported
         elif not action.on_chain:
-            if table.chain_ids is not None:
-                self._names.report(here, f"{table.action} is on no Ethereum chain; leave it out")
-        elif table.chain_ids is None:
+            if terms.chain_ids is not None:
+                self._names.report(here, f"{terms.action} is on no Ethereum chain; leave it out")
+        elif terms.chain_ids is None:
             self._names.report(here, "is required for an action on Ethereum chains")
         elif action.pays_gas:
-            self._gas(here, table.chain_ids)
-        return _listed(table.chain_ids)
+            self._gas(here, terms.chain_ids)
+        return _listed(terms.chain_ids)
 
     def _gas(self, location: Location, chain_ids: list[int]) -> None:
         """Gas is spending too: on each chain, the coin that pays for it has a limit."""
@@ -157,15 +165,15 @@ class GrantCompiler:
         self._names.report(location, message)
 
     def _sources(
-        self, location: Location, table: schema.Grant, action: Action | None
+        self, location: Location, terms: schema.Terms, action: Action | None
     ) -> frozenset[str | None]:
         here = (*location, "sources")
-        if table.sources is None:
+        if terms.sources is None:
             if action is not None and action.names_source:
-                problem = f"is required for {table.action}; list the key's own address"
+                problem = f"is required for {terms.action}; list the key's own address"
                 self._names.report(here, problem)
             return NAMELESS
-        return frozenset(self._names.addresses(here, table.sources))
+        return frozenset(self._names.addresses(here, terms.sources))
 
     def _worst_price(
         self, location: Location, table: schema.WorstPrice | None
@@ -175,23 +183,23 @@ class GrantCompiler:
         return compiled_prices((*location, "worst_price"), table, self._names)
 
     def _approval(
-        self, location: Location, grant: schema.Grant, assets: list[Asset]
+        self, location: Location, table: schema.Approval | None, assets: list[Asset]
     ) -> Approval | None:
-        table = grant.approval
         if table is None:
             return None
-        here = (*location, "approval")
-        above = (*here, "above")
-        approvers = frozenset(table.approvers)
-        fewest = min(len(approvers - {caller}) for caller in grant.callers)
-        if table.quorum > fewest:
-            problem = f"needs {table.quorum} approvers other than the caller; there are {fewest}"
-            self._names.report((*here, "quorum"), problem)
+        above = (*location, "above")
         return Approval(
             {asset.name: self._names.amount(above, table.above, asset) for asset in assets},
             table.quorum,
-            approvers,
+            frozenset(table.approvers),
         )
+
+    def _check_quorum(self, index: int, approval: Approval, callers: list[str]) -> None:
+        """Each caller has approvers enough beside itself."""
+        fewest = min(len(approval.approvers - {caller}) for caller in callers)
+        if approval.quorum > fewest:
+            problem = f"needs {approval.quorum} approvers other than the caller; there are {fewest}"
+            self._names.report(self._place(index, "approval", "quorum"), problem)
 
 
 def compiled_prices(location: Location, table: schema.WorstPrice, names: Names) -> dict[Side, int]:
@@ -214,10 +222,10 @@ def sound(tables: list[_T | None]) -> Iterator[tuple[int, _T]]:
     return ((index, table) for index, table in enumerate(tables) if table is not None)
 
 
-def _lifetime(table: schema.Grant, action: Action | None) -> int | None:
+def _lifetime(terms: schema.Terms, action: Action | None) -> int | None:
     """Return how far ahead payloads may expire; without a word of it, as their formats say."""
-    if table.lifetime is not None:
-        return fields.span_ms(table.lifetime)
+    if terms.lifetime is not None:
+        return fields.span_ms(terms.lifetime)
     return action.lifetime_ms if action else None
 
 

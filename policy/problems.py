@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from pydantic import BaseModel
@@ -71,8 +72,12 @@ def from_pydantic(error: ErrorDetails, tables: Mapping[str, type[BaseModel]] = _
 
 def path(location: Location) -> str:
     """Return a place in the document as in ``keys.a.limits[0].per_request``."""
-    parts = (f"[{part}]" if isinstance(part, int) else f".{_key(part)}" for part in location)
-    return "".join(parts).removeprefix(".")
+    return "".join(map(_part, location)).removeprefix(".")
+
+
+@lru_cache(maxsize=256)  # every path has most of its parts from others
+def _part(part: str | int) -> str:
+    return f"[{part}]" if isinstance(part, int) else f".{_key(part)}"
 
 
 def _key(text: str) -> str:

@@ -228,36 +228,16 @@ class WorstPrice(Table):
         return self
 
 
-class Grant(Table):
-    """``[[keys.….grants]]``: who may do what with the key. Grants are OR.
-
-    Attributes:
-        id: the grant's name, unique on its key.
-        callers: SANs, in full.
-        action: one action of one of the key's payload formats.
-        chain_ids: EIP-155 chains; required for Ethereum, not allowed elsewhere.
-        assets: what may be moved; without assets and destinations the grant is for
-            payloads that move nothing.
-        destinations: addresses and @sets of addresses.
-        sources: whose funds may be moved when they are not the key's own.
-        venues: where orders go; required for payloads that name a venue.
-        symbols: what they trade, as the venue writes it; required where it is named.
-        sides: buy, sell; required where it is named.
-        order_types: as the venue writes them; required where it is named.
-        worst_price: the price of the one symbol that orders may be as bad as.
-        session: allow logons, whose holder may do whatever the venue allows; default
-            false.
-        networks: where its callers are, as 10.1.0.0/16; anywhere, without it.
-        not_before: when it begins, as 2027-01-01T00:00:00Z; at once, without it.
-        expires: when it ends, the same way; never, without it.
-        lifetime: how far ahead a payload may expire, 1s to 366d; without it, 1h for
-            typed data of Ethereum and any time elsewhere.
-        hours: when, one table or a list of them; always, without it.
-        approval: who must agree to larger amounts; nobody, without it.
-    """
+class Holder(Table):
+    """Whose a grant is; see ``Grant``."""
 
     id: Name
     callers: Many[San]
+
+
+class Terms(Table):
+    """What a grant lets its callers do; see ``Grant``."""
+
     action: str
     chain_ids: Many[Positive] | None = None
     assets: Many[AssetName] | None = None
@@ -287,6 +267,35 @@ class Grant(Table):
         if self.not_before and self.expires and self.not_before >= self.expires:
             raise ValueError(f"not_before {self.not_before} is not before expires {self.expires}")
         return self
+
+
+class Grant(Terms, Holder):
+    """``[[keys.….grants]]``: who may do what with the key. Grants are OR.
+
+    Attributes:
+        id: the grant's name, unique on its key.
+        callers: SANs, in full.
+        action: one action of one of the key's payload formats.
+        chain_ids: EIP-155 chains; required for Ethereum, not allowed elsewhere.
+        assets: what may be moved; without assets and destinations the grant is for
+            payloads that move nothing.
+        destinations: addresses and @sets of addresses.
+        sources: whose funds may be moved when they are not the key's own.
+        venues: where orders go; required for payloads that name a venue.
+        symbols: what they trade, as the venue writes it; required where it is named.
+        sides: buy, sell; required where it is named.
+        order_types: as the venue writes them; required where it is named.
+        worst_price: the price of the one symbol that orders may be as bad as.
+        session: allow logons, whose holder may do whatever the venue allows; default
+            false.
+        networks: where its callers are, as 10.1.0.0/16; anywhere, without it.
+        not_before: when it begins, as 2027-01-01T00:00:00Z; at once, without it.
+        expires: when it ends, the same way; never, without it.
+        lifetime: how far ahead a payload may expire, 1s to 366d; without it, 1h for
+            typed data of Ethereum and any time elsewhere.
+        hours: when, one table or a list of them; always, without it.
+        approval: who must agree to larger amounts; nobody, without it.
+    """
 
 
 class Window(Table):

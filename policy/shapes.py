@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from policy.claims import Claim, Reader
 from policy.problems import Location, Problem, from_pydantic
 from policy.schema import VERSION, Key, Outline
 
@@ -22,18 +23,19 @@ class Shapes:
         self.broken: set[Location] = set()
         self.outline = self._outline(raw)
 
-    def each_key(self) -> Iterator[tuple[str, Key]]:
+    def each_key(self) -> Iterator[tuple[str, Key, list[Claim]]]:
         """Return the keys, one after the other: each takes the memory of the one before."""
+        reader = Reader()
         for name, raw in self.outline.keys.items():
             place = ("keys", name)
             try:
-                key = Key.model_validate(raw)
+                key, claims = reader.read(raw)
             except ValidationError as error:
                 self._note(error, place)
                 if place in self.broken:
                     continue
-                key = Key.model_validate(_without(raw, self.broken, place))
-            yield name, key
+                key, claims = reader.read(_without(raw, self.broken, place))
+            yield name, key, claims
 
     def _outline(self, raw: dict[str, Any]) -> Outline:
         try:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import date
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
@@ -19,6 +20,8 @@ def _value(value: object) -> str:
         return "{" + ", ".join(f"{_value(k)} = {_value(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_value, value)) + "]"
+    if isinstance(value, date):
+        return value.isoformat()
     return json.dumps(value)
 
 
