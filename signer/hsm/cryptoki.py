@@ -26,8 +26,8 @@ _FUNCTIONS: Final = 68
 
 UNAVAILABLE_INFORMATION: Final = ctypes.c_ulong(-1).value
 
-# Room for the longest signature there is: RSA of 8,192 bits.
-SIGNATURE_ROOM: Final = 1024
+# Room for the longest signature that is served: RSA of 4,096 bits.
+SIGNATURE_ROOM: Final = 512
 
 
 class _FunctionList(ctypes.Structure):
@@ -94,6 +94,9 @@ class Cryptoki:
 
     Args:
         table: the address of the CK_FUNCTION_LIST.
+
+    Attributes:
+        addresses: of ``C_SignInit`` and ``C_Sign``, for callers that are compiled.
     """
 
     def __init__(self, table: int) -> None:
@@ -116,6 +119,7 @@ class Cryptoki:
             ctypes.c_void_p,
             ctypes.c_void_p,
         )
+        self.addresses: tuple[int, int] = (functions[_SIGN_INIT] or 0, functions[_SIGN] or 0)
         self._session_info = info(functions[_GET_SESSION_INFO])
         self._token_info = token_info(functions[_GET_TOKEN_INFO])
         self._sign_init = sign_init(functions[_SIGN_INIT])

@@ -12,8 +12,8 @@ from typing import Final
 class SessionState(StrEnum):
     """What a session's thread is doing.
 
-    STUCK is in no table: its thread can't say it. It is what others call a session
-    that has been OPENING or BUSY for too long.
+    BUSY and STUCK are in no table: its thread can't say them. They are what others call a
+    READY session whose call is under way, and one that has been OPENING or BUSY for too long.
     """
 
     PAUSED = "paused"  # there is no session; it waits for its time to open one
@@ -29,8 +29,6 @@ class SessionEvent(IntEnum):  # not Enum, whose hash is a function of Python's
 
     TRIED = auto()
     OPENED = auto()
-    TAKEN = auto()
-    DONE = auto()
     RETIRED = auto()
     CLOSED = auto()
 
@@ -40,10 +38,7 @@ SESSIONS: Final[Mapping[tuple[SessionState, SessionEvent], SessionState]] = {
     (_S.PAUSED, _E.TRIED): _S.OPENING,
     (_S.OPENING, _E.OPENED): _S.READY,
     (_S.OPENING, _E.RETIRED): _S.PAUSED,
-    (_S.READY, _E.TAKEN): _S.BUSY,
     (_S.READY, _E.RETIRED): _S.PAUSED,
-    (_S.BUSY, _E.DONE): _S.READY,
-    (_S.BUSY, _E.RETIRED): _S.PAUSED,
     (_S.PAUSED, _E.CLOSED): _S.CLOSED,
 }
 

@@ -1,8 +1,8 @@
 """Signatures that are wanted, on their way from a caller to a session and back."""
 
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -14,8 +14,7 @@ from signer.hsm.names import KeyVersion
 from signer.hsm.verify import Verifier
 
 if TYPE_CHECKING:
-    from signer.hsm.session import BoundSession
-    from signer.hsm.slot import Slot
+    from signer.hsm.seat import Seat
 
 TRIES: Final = 2
 
@@ -54,17 +53,22 @@ class Way:
     scheme: Scheme
     verify: Verifier
     priority: Priority
+    place: int = 0  # of the key version among those of each session
+    mechanism: int = field(init=False)  # the address of the CK_MECHANISM
     pace: Pace = field(default_factory=Pace)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mechanism", self.scheme.prepared.address)
 
 
 class Item:
     """One signature that is wanted by a deadline, in seconds of ``time.monotonic``.
 
     ``data`` is the token's input. Once it has ended there is a ``signature``, which
-    is the token's answer as it is, or an ``error``.
+    is the token's answer as it is, and the ``seat`` that made it, or an ``error``.
     """
 
-    __slots__ = ("began", "data", "deadline", "ended", "error", "job", "signature", "way")
+    __slots__ = ("began", "data", "deadline", "ended", "error", "seat", "signature", "way")
 
     def __init__(self, way: Way, data: bytes, deadline: float) -> None:
         self.way = way
@@ -72,7 +76,7 @@ class Item:
         self.deadline = deadline
         self.began = 0.0  # of the last try; 0 before the first
         self.ended = 0.0
-        self.job: Job | None = None
+        self.seat: Seat | None = None
         self.signature: bytes | None = None
         self.error: HsmError | None = None
 
@@ -92,109 +96,80 @@ class Item:
             self.error = error
 
 
-class Job:
+class Job(ABC):
     """Items that one session signs one after the other: a hand-over costs as much as a signature.
 
-    All are of one class. A session's thread fills them in and then opens ``_done``; the
-    caller waits there. After ``stop`` nothing more is begun.
+    All are of one class. Whoever submitted it waits for its end. After ``stop`` nothing
+    more is begun. How a session goes through it is the hand-over's: see ``handover``.
     """
 
-    __slots__ = (
-        "_done",
-        "_place",
-        "_stopped",
-        "_turn",
-        "_working",
-        "avoided",
-        "avoided_until",
-        "deadline",
-        "dispatched",
-        "failures",
-        "items",
-        "priority",
-        "queued",
-        "session",
-        "slot",
-        "tries",
-    )
+    __slots__ = ()
 
-    def __init__(self, items: list[Item], now: float) -> None:
-        self.items = items
-        self.priority = items[0].way.priority
-        self.deadline = max(item.deadline for item in items)
-        self.queued = now
-        self.tries = TRIES
-        self.failures = 0  # of the item that is next
-        self.avoided = ""  # the slot that failed it, while another one may take it
-        self.avoided_until = 0.0
-        self.dispatched = False  # out of the line: a session has it
-        self.slot: Slot | None = None
-        self.session: BoundSession | None = None
-        self._place = 0
-        self._working = False
-        self._stopped = False
-        self._turn = threading.Lock()
-        # A plain lock is the cheapest thing to wait for: one futex, no condition.
-        self._done = threading.Lock()
-        self._done.acquire()
-        for item in items:
-            item.job = self
+    items: list[Item]
+    priority: Priority
+    deadline: float
+    queued: float
+    tries: int  # of each item
 
     @property
+    @abstractmethod
+    def place(self) -> int:
+        """Which item is next or at work."""
+
+    @property
+    @abstractmethod
     def began(self) -> float:
         """When the item that is next or at work was begun; 0 while it was not."""
-        return self.items[self._place].began if self._place < len(self.items) else 0.0
 
-    def begin(self, session: "BoundSession", slot: "Slot", now: float) -> Item | None:
-        """Note that a session works on the next item that is still in time; None at the end."""
-        with self._turn:
-            while self._place < len(self.items) and not self._stopped:
-                item = self.items[self._place]
-                if item.deadline > now:
-                    self.session, self.slot = session, slot
-                    item.began = now
-                    self._working = True
-                    return item
-                item.fail(HsmUnavailableError("no session was free in time"))
-                self._place += 1
-        return None
+    @abstractmethod
+    def wait(self, seconds: float) -> bool:
+        """Wait for the end, or for some time; True when it ended."""
 
-    def answer(self, signature: bytes, now: float) -> float:
-        """Take the token's answer to the item that was begun; returns the seconds it took."""
-        item = self.items[self._place]
-        item.ended = now
-        item.signature = signature
-        seconds = now - item.began
-        item.way.pace.note(seconds)
-        self._next()
-        return seconds
+    @abstractmethod
+    def finish(self) -> None:
+        """Let the caller go on."""
+
+    @abstractmethod
+    def stop(self) -> Item | None:
+        """Begin nothing more; returns the item that is at work, if any."""
+
+    @abstractmethod
+    def leave(self) -> None:
+        """Say that nobody waits any more."""
+
+    @abstractmethod
+    def avoid(self, slot: str, until: float) -> None:
+        """Leave it to others than the slot that failed it, for some time."""
+
+    @abstractmethod
+    def count_failure(self) -> int:
+        """Note that a try of the item that is next has failed; returns how many have."""
+
+    @abstractmethod
+    def end_item(self) -> None:
+        """Note that the item that was begun has ended, without a signature."""
+
+    @abstractmethod
+    def pause_item(self) -> None:
+        """Note that nobody works on the item that was begun."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether every item has ended."""
+        return self.place >= len(self.items)
 
     def refuse(self, error: HsmError) -> None:
         """End the item that was begun with an error, for good."""
-        item = self.items[self._place]
+        item = self.items[self.place]
         item.fail(error)
         item.ended = time.monotonic()
-        self._next()
-
-    def _next(self) -> None:
-        self.failures = 0
-        with self._turn:
-            self._place += 1
-            self._working = False
+        self.end_item()
 
     def try_again(self, error: TokenError) -> bool:
         """Note a failed try; True when there may be another one."""
-        self.failures += 1
-        self.items[self._place].fail(error.for_caller())
-        self._working = False
-        return error.action in RETRIED and self.failures < self.tries
-
-    def put_back(self) -> None:
-        """Note that it waits again, for what is left of it."""
-        self.dispatched = False
-        self._working = False
-        if self._place < len(self.items):
-            self.items[self._place].began = 0.0
+        self.items[self.place].fail(error.for_caller())
+        self.pause_item()
+        return self.count_failure() < self.tries and error.action in RETRIED
 
     def fail(self, error: HsmError) -> None:
         """End all that is left with an error."""
@@ -202,47 +177,27 @@ class Job:
         self._fail_rest(error)
         self.finish()
 
-    def finish(self) -> None:
-        """Let the caller go on."""
-        self._done.release()
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether every item has ended."""
-        return self._place >= len(self.items)
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for the end, or for some time; True when it ended."""
-        return self._done.acquire(timeout=max(0.0, seconds))
-
-    def stop(self) -> Item | None:
-        """Begin nothing more; returns the item that is at work, if any."""
-        with self._turn:
-            self._stopped = True
-            return self.items[self._place] if self._working else None
-
     def abandon(self) -> None:
         """End all that is left for a caller who waits no longer: what is at work is unknown."""
         at_work = self.stop()
         if at_work is not None:
             at_work.fail(OutcomeUnknownError("the token did not answer in time"))
         self._fail_rest(HsmUnavailableError("no session was free in time"))
+        self.leave()
 
     def _fail_rest(self, error: HsmError) -> None:
         for item in self.items:
             if item.signature is None:
                 item.fail(error)
 
-    def condemn(self) -> None:
-        """Never use its session again: an answer does not verify."""
-        if self.session is not None and self.slot is not None:
-            self.slot.condemn(self.session)
+
+MakeJob = Callable[[list[Item], float], Job]
 
 
-def jobs(items: Sequence[Item], now: float) -> Iterator[Job]:
+def jobs(items: Sequence[Item], now: float, make: MakeJob) -> Iterator[Job]:
     """Put items together, as many as a session does in ``JOB_SECONDS``."""
     if len(items) == 1:
-        yield Job([items[0]], now)
+        yield make([items[0]], now)
         return
     classes: dict[Priority, list[Item]] = {}
     for item in items:
@@ -254,7 +209,7 @@ def jobs(items: Sequence[Item], now: float) -> Iterator[Job]:
             part.append(item)
             seconds += item.way.pace.seconds
             if seconds >= JOB_SECONDS or len(part) == MAX_ITEMS:
-                yield Job(part, now)
+                yield make(part, now)
                 part, seconds = [], 0.0
         if part:
-            yield Job(part, now)
+            yield make(part, now)

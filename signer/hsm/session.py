@@ -18,7 +18,10 @@ from signer.hsm.verify import verifier
 class BoundSession:
     """Signs with the key handles of one generation. It belongs to one thread.
 
-    ``condemned`` may be set by any thread: the session is not used again.
+    Attributes:
+        handle: the session's.
+        handles: of the keys that were expected, in their order.
+        functions: the addresses of ``C_SignInit`` and ``C_Sign``.
     """
 
     def __init__(
@@ -29,13 +32,14 @@ class BoundSession:
         closed: Callable[[], None],
     ) -> None:
         self.generation = generation
-        self.condemned = False
         self._session = session
         self._cryptoki = cryptoki
         self._closed = closed
-        self._handle = handle(session)
+        self.handle = handle(session)
+        self.handles: tuple[int, ...] = ()
+        self.functions = cryptoki.addresses
         self._keys: dict[KeyVersion, int] = {}
-        self._buffer = SignBuffer(cryptoki, self._handle)
+        self._buffer = SignBuffer(cryptoki, self.handle)
 
     @classmethod
     def bind(
@@ -76,7 +80,7 @@ class BoundSession:
 
     def ping(self) -> int:
         """Keep the link alive; returns the token's code."""
-        return self._cryptoki.ping(self._handle)
+        return self._cryptoki.ping(self.handle)
 
     def close(self) -> None:
         """Close the session."""
@@ -90,6 +94,7 @@ class BoundSession:
                 raise ConfigError(f"{name}: the token now holds another key")
         signing = signing_keys(self._session, expected)
         self._keys = {name: handle(key) for name, key in signing.items()}
+        self.handles = tuple(self._keys[name] for name in expected)
 
     def _probe(self, entry: Entry) -> None:
         public_key = entry.public_key

@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from array import array
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +19,7 @@ from signer.hsm.errors import Action, TokenError, code_of
 from signer.hsm.handles import close
 from signer.hsm.health import SLOTS, Backoff, Record, SessionEvent, SlotEvent, SlotState
 from signer.hsm.names import KeyVersion
+from signer.hsm.seat import Seat
 from signer.hsm.session import BoundSession
 from signer.hsm.sizing import Call
 from signer.hsm.token import PinRefusedError, Token
@@ -75,6 +77,7 @@ class Slot:
         self.record = Record()
         self.state = SlotState.UP
         self.generation = 1
+        self.gate = array("q", [1])  # the generation whose sessions may be used, 0 for none
         self.last_error = ""
         self.down_since: float | None = None
         self._last_action: Action | None = None
@@ -109,11 +112,7 @@ class Slot:
 
     def is_current(self, session: BoundSession) -> bool:
         """Tell whether a session may still be used."""
-        return (
-            session.generation == self.generation
-            and self.state is SlotState.UP
-            and not session.condemned
-        )
+        return self.gate[0] == session.generation
 
     def open(self) -> BoundSession:
         """Open a session, after a new login if the generation has none yet.
@@ -151,8 +150,9 @@ class Slot:
         """Keep how long calls take, for ``calls``."""
         self._calls = deque(maxlen=MAX_CALLS)
 
-    def called(self, kind: KeyVersion, seconds: float) -> None:
-        """Note how long a call took."""
+    def signed(self, kind: KeyVersion, seconds: float) -> None:
+        """Note a signature that verified, and how long the token took."""
+        self.record.succeeded()
         if self._calls is not None:
             self._calls.append(Call(kind, seconds))
 
@@ -204,13 +204,14 @@ class Slot:
         down = self.down_since is not None and now - self.down_since > seconds
         return down and self._last_action in (Action.REINITIALIZE, Action.UNKNOWN)
 
-    def condemn(self, session: BoundSession) -> None:
+    def condemn(self, seat: Seat) -> None:
         """Never use a session again: it gave a signature that does not verify."""
-        session.condemned = True
+        seat.halt()
+        self._changed()  # its thread shall see that
         self.last_error = "a signature did not verify"
         self._count(self.name, "invalid_signature", "")
         if self.record.failed():
-            self._move(SlotEvent.FAILED, session.generation)
+            self._move(SlotEvent.FAILED, seat.session.generation)
 
     def _open(self, closed: Callable[[], None]) -> BoundSession:
         generation = self.generation
@@ -302,6 +303,7 @@ class Slot:
         with self._lock:
             if self.generation == seen:
                 self.generation += 1
+                self._set_gate()
 
     def _move(self, event: SlotEvent, seen: int | None = None) -> None:
         """Change the state; old news about a former generation changes nothing."""
@@ -312,6 +314,7 @@ class Slot:
             self.state = after = SLOTS[before, event]
             if before is not after:
                 self._entered(after)
+                self._set_gate()
         if before is not after:
             _log.info("slot", token=self.name, state=after, error=self.last_error)
             self._changed()
@@ -324,3 +327,6 @@ class Slot:
             self.down_since = None
             self.last_error = ""
             self.record.clear()
+
+    def _set_gate(self) -> None:
+        self.gate[0] = self.generation if self.state is SlotState.UP else 0

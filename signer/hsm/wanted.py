@@ -6,6 +6,7 @@ from signer.approval import Approval
 from signer.errors import HsmError, OutcomeUnknownError, SignatureInvalidError
 from signer.hsm.job import Item, Way
 from signer.hsm.limits import Observer
+from signer.hsm.slot import Slot
 
 
 class Wanted:
@@ -15,11 +16,14 @@ class Wanted:
         HsmRefusedError: the algorithm does not go with the digest or the message.
     """
 
-    __slots__ = ("_approval", "_observer", "_way", "items")
+    __slots__ = ("_approval", "_observer", "_queued", "_way", "items")
 
-    def __init__(self, way: Way, approval: Approval, deadline: float, observer: Observer) -> None:
+    def __init__(
+        self, way: Way, approval: Approval, now: float, deadline: float, observer: Observer
+    ) -> None:
         self._way = way
         self._approval = approval
+        self._queued = now
         self._observer = observer
         self.items = [self._item(message, deadline) for message in self._messages()]
 
@@ -43,30 +47,29 @@ class Wanted:
             if error.certain and any(item.signature is not None for item in self.items):
                 return OutcomeUnknownError(f"after another signature: {error}")
             return error
-        finally:
-            # Job and items hold each other, which only the garbage collector would end.
-            for item in self.items:
-                item.job = None
 
     def _verified(self, item: Item, message: bytes) -> bytes:
         way = self._way
         signature = way.scheme.normalise(item.result())
+        seat = item.seat
         if not way.verify(message, self._approval.digest, signature):
-            if item.job is not None:
-                item.job.condemn()
+            if seat is not None:
+                seat.slot.condemn(seat)
             raise SignatureInvalidError(
                 f"{way.name}: the token gave a signature that does not verify"
             )
-        self._report(item)
+        if seat is not None:
+            self._report(item, seat.slot)
         return signature
 
-    def _report(self, item: Item) -> None:
-        job = item.job
-        if job is not None:
-            self._observer.signed(
-                self._way.name.key,
-                job.slot.name if job.slot else "",
-                queued=item.began - job.queued,
-                served=item.ended - item.began,
-                total=time.monotonic() - job.queued,
-            )
+    def _report(self, item: Item, slot: Slot) -> None:
+        way, served = self._way, item.ended - item.began
+        way.pace.note(served)
+        slot.signed(way.name, served)
+        self._observer.signed(
+            way.name.key,
+            slot.name,
+            queued=item.began - self._queued,
+            served=served,
+            total=time.monotonic() - self._queued,
+        )

@@ -26,8 +26,9 @@ def ways(
             SCHEMES[algorithm],
             verifier(entry.public_key, algorithm),
             Priority.BULK if name.key in bulk_keys else Priority.URGENT,
+            place,
         )
-        for name, entry in entries.items()
+        for place, (name, entry) in enumerate(entries.items())
         for algorithm in entry.public_key.algorithms
     }
 

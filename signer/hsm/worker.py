@@ -12,7 +12,7 @@ from signer.errors import OutcomeUnknownError
 from signer.hsm.desk import Desk
 from signer.hsm.errors import TokenError
 from signer.hsm.health import SESSIONS, SessionEvent, SessionState
-from signer.hsm.job import Job
+from signer.hsm.seat import Fault, Seat
 from signer.hsm.session import BoundSession
 from signer.hsm.slot import Slot
 
@@ -58,6 +58,7 @@ class Worker:
         self._state = SessionState.PAUSED
         self._since = time.monotonic()
         self._first: BoundSession | None = None
+        self._seat: Seat | None = None
         self._dismissed = False
         # A call that never ends must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="hsm-session", daemon=True)
@@ -71,8 +72,11 @@ class Worker:
         self._thread.start()
 
     def dismiss(self) -> None:
-        """End once what is at work is done."""
+        """End once the call that is under way is done."""
         self._dismissed = True
+        seat = self._seat
+        if seat is not None:
+            seat.halt()
 
     def join(self, seconds: float) -> None:
         """Wait for its end, for some time."""
@@ -84,8 +88,10 @@ class Worker:
         return self._thread.is_alive()
 
     def state_at(self, now: float) -> SessionState:
-        """Return the state; a call that takes too long makes it STUCK."""
-        state, since = self._state, self._since
+        """Return the state; a call makes it BUSY, and one that takes too long STUCK."""
+        state, since, seat = self._state, self._since, self._seat
+        if state is SessionState.READY and seat is not None and (busy_since := seat.busy_since):
+            state, since = SessionState.BUSY, busy_since
         at_work = state in (SessionState.BUSY, SessionState.OPENING)
         if at_work and now - since > self._stuck_seconds:
             return SessionState.STUCK
@@ -115,25 +121,23 @@ class Worker:
             return None
 
     def _serve(self, session: BoundSession) -> None:
+        seat = self._seat = self._desk.seat(session, self.slot, self._stuck_seconds)
         used, idle = time.monotonic(), self._idle_seconds()
-        while self._usable(session):
-            job = self._desk.take(TICK_SECONDS, self.slot.name)
-            if job is not None:
-                if not self._usable(session):
-                    self._desk.put_back(job)
-                    break
-                if not self._work(session, job):
-                    return
-                used = self._since
-            elif time.monotonic() - used >= idle:
+        while self._usable(seat):
+            fault = self._desk.serve(seat, TICK_SECONDS)
+            if fault is not None:
+                self._note(SessionEvent.RETIRED)
+                self._failed(session, fault)
+                return
+            used = max(used, seat.used)
+            if time.monotonic() - used >= idle:
                 if not self._ping(session):
                     break
                 used, idle = time.monotonic(), self._idle_seconds()
         self._note(SessionEvent.RETIRED)
 
-    def _usable(self, session: BoundSession) -> bool:
-        going_on = not (self._dismissed or self._stopping.is_set())
-        return going_on and self.slot.is_current(session)
+    def _usable(self, seat: Seat) -> bool:
+        return seat.is_usable and not (self._dismissed or self._stopping.is_set())
 
     def _idle_seconds(self) -> float:
         return self._keepalive_seconds * _random.uniform(0.5, 0.9)
@@ -144,54 +148,18 @@ class Worker:
             self.slot.failed(session, TokenError(code, began=False))
         return not code
 
-    def _work(self, session: BoundSession, job: Job) -> bool:
-        """Do a job; True when the session may be used again."""
-        self._note(SessionEvent.TAKEN)
-        began = self._since
-        while (item := job.begin(session, self.slot, self._since)) is not None:
-            way = item.way
-            try:
-                signature = session.sign(way.name, way.scheme.prepared, item.data)
-            except TokenError as error:
-                self._retire(session, job, error)
-                return False
-            except BaseException:  # noqa: BLE001 - the same; and nothing is certain then
-                self._note(SessionEvent.RETIRED)
-                job.refuse(OutcomeUnknownError("internal error"))
-                self._pass_on(job)
-                _log.exception("signing failed")
-                return False
-            self._since = now = time.monotonic()
-            seconds = job.answer(signature, now)
-            self.slot.called(way.name, seconds)
-            self.slot.record.succeeded()
-            in_time = seconds < self._stuck_seconds
-            if not in_time or (not job.is_finished and not self._usable(session)):
-                self._note(SessionEvent.RETIRED)
-                self._pass_on(job)
-                return False
-        self._note(SessionEvent.DONE)
-        self._desk.served(self._since - began, self._since)
-        job.finish()
-        return True
-
-    def _retire(self, session: BoundSession, job: Job, error: TokenError) -> None:
-        self._note(SessionEvent.RETIRED)
-        again = job.try_again(error)
-        self.slot.failed(session, error)
-        if not again:
-            job.refuse(error.for_caller())
-        elif self._elsewhere(self.slot):
-            job.avoided = self.slot.name
-            job.avoided_until = time.monotonic() + ELSEWHERE_SECONDS
-        self._pass_on(job)
-
-    def _pass_on(self, job: Job) -> None:
-        """Leave what is left of a job to other sessions."""
-        if job.is_finished:
-            job.finish()
+    def _failed(self, session: BoundSession, fault: Fault) -> None:
+        job, error = fault
+        if error is None:  # nothing is certain then
+            job.refuse(OutcomeUnknownError("internal error"))
         else:
-            self._desk.put_back(job)
+            again = job.try_again(error)
+            self.slot.failed(session, error)
+            if not again:
+                job.refuse(error.for_caller())
+            elif self._elsewhere(self.slot):
+                job.avoid(self.slot.name, time.monotonic() + ELSEWHERE_SECONDS)
+        self._desk.resume(job)
 
     def _note(self, event: SessionEvent) -> None:
         before = self._state

@@ -9,6 +9,7 @@ import pytest
 from policy.algorithms import Algorithm, Digest
 from signer.approval import Mint
 from signer.hsm import Pool, Token, keys
+from signer.hsm.handover import VARIABLE
 from signer.hsm.names import KeyVersion
 from tests.support.signing import Sign, approval
 from tests.support.softhsm import SoftHsm
@@ -32,6 +33,13 @@ def scratch(softhsm: SoftHsm) -> Iterator[Token]:
         with opened.open(rw=True) as session:
             for thing in list(session.get_objects()):
                 thing.destroy()
+
+
+@pytest.fixture(params=["compiled", "plain"])
+def hand_over(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each of the hand-overs in turn, for every pool and desk of a test."""
+    monkeypatch.setenv(VARIABLE, request.param)
+    return str(request.param)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from itertools import count
 
 import pytest
@@ -20,6 +21,7 @@ from signer.errors import (
 )
 from signer.hsm import Pool, Token
 from signer.hsm.errors import Ckr
+from signer.hsm.handover import new_desk
 from signer.hsm.job import JOB_SECONDS, MAX_ITEMS, Item, Way, jobs
 from signer.hsm.limits import Limits
 from signer.hsm.line import Priority
@@ -27,6 +29,8 @@ from signer.hsm.mechanisms import SCHEMES
 from signer.hsm.names import KeyVersion
 from tests.support.signing import approval
 from tests.support.switched import SwitchedToken
+
+pytestmark = pytest.mark.usefixtures("hand_over")
 
 P256 = Algorithm.ECDSA_P256
 
@@ -149,7 +153,7 @@ def test_several_messages_of_one_approval(one: Pool, switched: SwitchedToken, mi
 def test_a_job_is_as_long_as_the_token_is_fast(seconds: float, sizes: list[int]) -> None:
     """A slow token's sessions take one signature each, a fast one's as many as are quick."""
     urgent = way(Priority.URGENT, seconds)
-    found = list(jobs([Item(urgent, b"", 1.0) for _ in range(4)], 0.0))
+    found = list(jobs([Item(urgent, b"", 1.0) for _ in range(4)], 0.0, new_desk(1).job))
     assert [len(job.items) for job in found] == sizes
 
 
@@ -157,22 +161,30 @@ def test_jobs_are_bounded_and_of_one_class() -> None:
     """No job mixes classes, none has more than its bound, and no item is lost."""
     ways = [way(priority, JOB_SECONDS / 1e6) for priority in Priority]
     items = [Item(ways[number % 2], b"", 1.0) for number in range(4 * MAX_ITEMS + 2)]
-    found = list(jobs(items, 0.0))
+    found = list(jobs(items, 0.0, new_desk(1).job))
     assert sorted(len(job.items) for job in found) == [1, 1, *[MAX_ITEMS] * 4]
     for job in found:
         assert {item.way.priority for item in job.items} == {job.priority}
-        assert all(item.job is job for item in job.items)
     assert {id(item) for job in found for item in job.items} == set(map(id, items))
 
 
-def test_an_item_whose_time_is_over_is_not_begun() -> None:
+def test_an_item_whose_time_is_over_is_not_begun(
+    one: Pool, switched: SwitchedToken, mint: Mint
+) -> None:
     """A session that comes to it late leaves it out, and says that nothing was signed."""
-    now = time.monotonic()
-    late, good = (Item(way(Priority.URGENT, 1e-6), b"", now + left) for left in (-1, 60))
-    [job] = jobs([late, good], now)
-    assert job.begin(None, None, now) is good  # type: ignore[arg-type]  # of no session
-    with pytest.raises(HsmUnavailableError, match="in time"):
-        late.result()
+    switched.switch.fault = at({0}, partial(lingering, 0.1))
+    approvals = [mint.issue(approval(P256)) for _ in range(4)]
+    before, now = switched.switch.signed, time.monotonic()
+    found = one.sign_all(approvals, [now + seconds for seconds in (5, 0.05, 5, 0.05)])
+    assert [type(result) for result in found] == [bytes, HsmUnavailableError] * 2
+    assert all("in time" in str(found[place]) for place in (1, 3))
+    assert switched.switch.signed == before + 2
+
+
+def lingering(seconds: float, signature: bytes) -> bytes:
+    """Take a while."""
+    time.sleep(seconds)
+    return signature
 
 
 def test_batches_leave_the_line_to_others(token: Token, mint: Mint) -> None:

@@ -27,6 +27,8 @@ from signer.hsm.names import KeyVersion
 from tests.support.signing import approval
 from tests.support.switched import Fault, SwitchedToken, fails, wait_for
 
+pytestmark = pytest.mark.usefixtures("hand_over")
+
 P256 = Algorithm.ECDSA_P256
 
 

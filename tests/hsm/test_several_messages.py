@@ -17,6 +17,8 @@ from signer.hsm.errors import Ckr
 from tests.support.signing import approval
 from tests.support.switched import Fault, SwitchedToken, fails
 
+pytestmark = pytest.mark.usefixtures("hand_over")
+
 SECP256K1 = Algorithm.ECDSA_SECP256K1
 FIRST, SECOND, THIRD = b"first", b"second", b"third"
 

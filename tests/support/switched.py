@@ -8,6 +8,7 @@ import ctypes
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pkcs11
@@ -59,12 +60,26 @@ class Switch:
     signed: int = 0
 
 
+_SIGN_INIT = ctypes.CFUNCTYPE(ctypes.c_ulong, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong)
+_SIGN = ctypes.CFUNCTYPE(
+    ctypes.c_ulong,
+    ctypes.c_ulong,
+    ctypes.c_void_p,
+    ctypes.c_ulong,
+    ctypes.c_void_p,
+    ctypes.c_void_p,
+)
+
+
 class SwitchedCryptoki(Cryptoki):
-    """The real functions behind a switch."""
+    """The real functions behind a switch, also for callers that are compiled."""
 
     def __init__(self, table: int, switch: Switch) -> None:
         super().__init__(table)
         self.switch = switch
+        self._functions = (_SIGN_INIT(self._init_at), _SIGN(self._sign_at))  # kept alive
+        addresses = [ctypes.cast(each, ctypes.c_void_p).value or 0 for each in self._functions]
+        self.addresses = (addresses[0], addresses[1])
 
     def ping(self, session: int) -> int:
         """Ping for real, unless told to fail."""
@@ -75,6 +90,12 @@ class SwitchedCryptoki(Cryptoki):
         """Begin for real, unless told to fail."""
         code = self.switch.init_fault() if self.switch.init_fault else 0
         return code or super().sign_init(session, mechanism, key)
+
+    def _init_at(self, session: int, mechanism: int, key: int) -> int:
+        return self.sign_init(session, cast("CkMechanism", SimpleNamespace(address=mechanism)), key)
+
+    def _sign_at(self, session: int, data: int, length: int, signature: int, size: int) -> int:
+        return self.sign(session, ctypes.string_at(data, length), signature, size)
 
     def sign(self, session: int, data: bytes, signature: int, size: int) -> int:
         """Sign for real, then let the fault have its way."""

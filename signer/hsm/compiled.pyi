@@ -1,0 +1,3 @@
+from signer.hsm.desk import Desk
+
+def new_desk(depth: int) -> Desk: ...
