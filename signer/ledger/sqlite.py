@@ -17,6 +17,7 @@ from policy.windows import Bucket
 from signer.errors import ConfigError
 from signer.ledger import schema
 from signer.ledger.documents import Documents, Proposals
+from signer.ledger.growing import Log
 from signer.ledger.holds import Holds
 from signer.ledger.rows import Request, SignedRow, Standing, State
 from signer.ledger.stops import Stops
@@ -24,7 +25,8 @@ from signer.ledger.store import Changes, StoreError
 
 BUSY_SECONDS = 10.0
 CACHE_KIB = 64 * 1024
-CHECKPOINT_PAGES = 8000  # of 4 KiB: a page that was written often is copied once
+CHECKPOINT_PAGES = 8000  # a page that was written often is copied once
+PAGE_BYTES, FRAME_HEADER = 4096, 24
 _PRIMARY = 0xFF  # the low byte of an extended result code (sqlite.org/rescode.html)
 _FATAL = {
     sqlite3.SQLITE_READONLY,
@@ -136,6 +138,7 @@ class SqliteStore:
             self._connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             schema.migrate(self._connection)
             self._turn = _Turn(path)
+            self._log = Log(path, CHECKPOINT_PAGES * (PAGE_BYTES + FRAME_HEADER))
         except (OSError, sqlite3.Error) as error:
             raise ConfigError(f"the ledger {path} cannot be opened: {error}") from None
         self._rows = self._connection.execute
@@ -153,7 +156,8 @@ class SqliteStore:
             try:
                 self._rows("BEGIN IMMEDIATE")
                 yield
-                self._rows("COMMIT")
+                with self._log:
+                    self._rows("COMMIT")
             except BaseException as error:
                 with suppress(sqlite3.Error):  # an error may have rolled back already
                     self._rows("ROLLBACK")
@@ -257,6 +261,7 @@ class SqliteStore:
         """Close the connection."""
         self._connection.close()
         self._turn.close()
+        self._log.close()
 
 
 class SqliteReader:
