@@ -5,7 +5,6 @@ Every JSON library here keeps the last of two equal members; this one refuses.
 """
 
 import json
-from operator import itemgetter
 from typing import Annotated, Any, NoReturn
 
 import msgspec
@@ -17,7 +16,6 @@ LONGEST_INTEGER = len(str(-MAX_INTEGER))
 # The parser recurses in C. What keeps its stack is Python's recursion limit, which any
 # library may raise; so brackets are counted first, those within strings too.
 MAX_BRACKETS = 256
-_NAME = itemgetter(0)
 
 
 def decode(payload: bytes) -> dict[str, Any]:
@@ -53,7 +51,7 @@ def _any(payload: bytes) -> dict[str, Any]:
         document = _DECODER.decode(payload.decode())
         canonical = _ENCODER.encode(document).encode()
     except ValueError as error:  # also UnicodeError: not UTF-8, or a lone surrogate
-        raise _malformed(f"is not strict JSON: {error}"[:200]) from None
+        raise _malformed(f"is not strict JSON: {error}") from None
     if not isinstance(document, dict):
         raise _malformed("is not an object")
     if canonical != payload:
@@ -64,14 +62,14 @@ def _any(payload: bytes) -> dict[str, Any]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Section 3.2.3 sorts by UTF-16 code units, which Python's order is for ASCII alone.
     members = dict(pairs)
     if len(members) != len(pairs):
         raise ValueError("a member stands there twice")
-    return dict(sorted(pairs, key=_NAME if "".join(members).isascii() else _utf16))
+    return dict(sorted(pairs, key=_utf16))
 
 
 def _utf16(pair: tuple[str, Any]) -> bytes:
+    # Section 3.2.3 sorts by UTF-16 code units, which Python's order is for ASCII alone.
     return pair[0].encode("utf-16-be")
 
 

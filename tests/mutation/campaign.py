@@ -106,8 +106,12 @@ class Campaign:
 
     def _killed_alone(self, module: Module, trial: Trial, result: int) -> bool:
         imported = result == UNREACHED or self._clean.imported(module.path, trial.mutant.lines)
-        tests = [item.nodeid for item in trial.items]
-        return self._plan.alone and imported and _alone(module, trial.mutant, tests)
+        if not (self._plan.alone and imported):
+            return False
+        # What is built at import is seen by tests that run none of its lines.
+        users = self._clean.running(module.path, module.lines, self._plan.seconds)
+        tests = dict.fromkeys(item.nodeid for item in (*trial.items, *users))
+        return _alone(module, trial.mutant, list(tests))
 
 
 def _alone(module: Module, mutant: Mutant, tests: list[str]) -> bool:

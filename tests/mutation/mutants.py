@@ -32,6 +32,7 @@ class Module:
         self.path = path
         self.code = path.read_text() if code is None else code
         self.name = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+        self.lines = range(1, len(self.code.splitlines()) + 1)
         self._tree, found, _, _ = create_mutations(str(path), self.code)
         self._mutations = [item for item in found if _function(item)]
         wrapper = MetadataWrapper(self._tree, unsafe_skip_copy=True)

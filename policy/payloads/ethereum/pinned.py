@@ -17,12 +17,10 @@ _MAX_NAME = 64
 
 
 class Domain(NamedTuple):
-    """Whose message it is; ``name`` and ``version`` are None where the type has none."""
+    """Whose message it is."""
 
     chain_id: int
     contract: str
-    name: str | None = None
-    version: str | None = None
 
 
 Meaning = Callable[[Domain, Values], Facts]
@@ -60,10 +58,10 @@ class Schema:
             if members[name] != expected:
                 detail = f"is not {expected}, which {self.primary.name} belongs to"
                 raise PayloadError(Code.PAYLOAD_UNSUPPORTED, f"$.domain.{name}", detail)
-        names = members.get("name"), members.get("version")
-        for text in filter(None, names):
-            _check_name(text)
-        return Domain(members["chainId"], members["verifyingContract"], *names), separator
+        for name in ("name", "version"):
+            if name in members:
+                _check_name(members[name])
+        return Domain(members["chainId"], members["verifyingContract"]), separator
 
     def _domain_type(self, types: object) -> Struct:
         for struct, expected in self.types:

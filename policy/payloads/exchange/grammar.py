@@ -27,8 +27,8 @@ def milliseconds(name: str) -> Parameter:
 
 def one_of(name: str, *choices: str, required: bool = True) -> Parameter:
     """One of a few words."""
-    grammar = re.compile("|".join(map(re.escape, choices)), re.ASCII)
-    return Parameter(name, grammar, f"one of {', '.join(choices)}", required)
+    grammar = "|".join(map(re.escape, choices))
+    return text(name, grammar, f"one of {', '.join(choices)}", required=required)
 
 
 def text(name: str, grammar: str, expected: str, *, required: bool = True) -> Parameter:

@@ -64,6 +64,29 @@ def test_members_sort_by_utf_16() -> None:
     assert _refusal(wrong.encode()) is Code.PAYLOAD_NOT_CANONICAL
 
 
+@pytest.mark.parametrize("name", ["a", "é"])
+@pytest.mark.parametrize("number", [2**53 - 1, -(2**53) + 1, 10**15, 0])
+def test_every_number_that_all_parsers_read_alike_is_read(name: str, number: int) -> None:
+    """RFC 7493, section 2.2: integers of 53 bits are exact, in documents of any script."""
+    document = {name: number}
+    assert canonical_json.decode(rfc8785.dumps(document)) == document
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"a": True, "b": False, "c": None, "d": "", "e": 2**53 - 1, "f": -(2**53) + 1},
+        {"a": [[[[[1]]]]], "b": [[[["x"], None]], True]},
+        {"a": {"b": {"c": {"d": {"e": {"f": 1}}}}}},
+        {"a": [{"b": [{"c": [1, "x", None, False]}]}]},
+    ],
+)
+def test_documents_in_ascii_are_read_the_short_way(document: dict[str, Any]) -> None:
+    """What clients send is read in C: every kind of value, nesting five deep in an object."""
+    assert canonical_json._usual(rfc8785.dumps(document)) == document
+
+
 REFUSED = {
     "nothing": (b"", Code.PAYLOAD_MALFORMED),
     "only spaces": (b"   ", Code.PAYLOAD_MALFORMED),
@@ -139,6 +162,14 @@ def test_what_is_not_the_one_encoding_is_refused(name: str) -> None:
     """Each family of look-alikes is refused with its code."""
     payload, code = REFUSED[name]
     assert _refusal(payload) is code
+
+
+def test_a_refused_number_is_shown_by_its_start() -> None:
+    """A number with a fraction may be as long as the payload: forty characters show it."""
+    with pytest.raises(PayloadError) as caught:
+        canonical_json.decode(b'{"a":1.' + b"23456789" * 1000 + b"}")
+    start = "1." + "23456789" * 4 + "234567"
+    assert caught.value.reason.detail == f"is not strict JSON: {start} is not an integer"
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"":'])

@@ -50,6 +50,13 @@ def test_an_unknown_tag_is_refused(tag: str) -> None:
     assert len(reason.detail) < 300
 
 
+def test_a_long_tag_is_shown_by_its_start() -> None:
+    """Of a tag that is none, 64 characters are told, and how many there are."""
+    reason = refusal("x" * 65, payload())
+    start = "x" * 64
+    assert reason.detail == f"'{start}' is none of the {len(FORMATS)} payload formats"
+
+
 @pytest.mark.parametrize("tag", sorted(FORMATS))
 def test_a_payload_over_the_size_limit_is_refused_unread(tag: str) -> None:
     """One byte over the limit is refused before any decoder sees it."""

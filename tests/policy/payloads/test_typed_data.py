@@ -336,6 +336,13 @@ def test_generated_documents_hash_like_the_oracle(kind: str, data: st.DataObject
         assert all(f'"{amount}"' in said for amount in amounts)
 
 
+@pytest.mark.parametrize("name", ["name", "version"])
+def test_a_domain_is_called_by_one_line(name: str) -> None:
+    """A name or version of 64 characters, of no matter which script, is read as it is."""
+    tree = edited(document("Permit"), f"domain.{name}", "ü" * 64)
+    assert _decoded(tree).message == _oracle(tree)
+
+
 def test_the_tag_is_stable() -> None:
     """The tag stands in policies and records."""
     assert FORMAT_TAG == TAG == "ethereum.typed-data"
