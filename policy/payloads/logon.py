@@ -123,9 +123,7 @@ def _values(logon: _Logon, lines: Sequence[str]) -> _Values:
     if len(lines) != len(logon.fields):
         expected = ", ".join(field.name for field in logon.fields)
         raise PayloadError(Code.PAYLOAD_MALFORMED, "logon", f"the lines are: venue, {expected}")
-    for field, line in zip(logon.fields, lines, strict=True):
-        request.check(field, line)
-    return {field.name: line for field, line in zip(logon.fields, lines, strict=True)}
+    return request.fields(logon.fields, lines)
 
 
 FORMAT = Format(

@@ -103,10 +103,22 @@ def _decode(
     if table is None or len(rest) != 1 + len(headers):
         detail = f"{line[:80]!a} is not one of: {', '.join(tables)}"
         raise PayloadError(Code.PAYLOAD_UNSUPPORTED, "request.line", detail)
-    for header, value in zip(headers, rest, strict=False):  # the last is what is sent
-        check(header, value)
-    signed = {header.name: value for header, value in zip(headers, rest, strict=False)}
-    return Request(line, signed, rest[-1], parse(rest[-1], {item.name: item for item in table}))
+    *signed, sent = rest
+    return Request(
+        line, fields(headers, signed), sent, parse(sent, {item.name: item for item in table})
+    )
+
+
+def fields(parameters: Sequence[Parameter], values: Sequence[str]) -> dict[str, str]:
+    """Return values by name, one for each parameter.
+
+    Raises:
+        PayloadError: one does not fit.
+    """
+    found = {item.name: value for item, value in zip(parameters, values, strict=True)}
+    for item in parameters:
+        check(item, found[item.name])
+    return found
 
 
 def text(payload: bytes) -> str:
