@@ -67,9 +67,11 @@ def _orders(edit: Edit, market: str, side: Side, policy: Policy) -> Asks:
 
 
 def _swaps(edit: Edit, policy: Policy) -> Asks:
-    """Ask as usual, and sell for the least that the new worst price lets pass."""
+    """Ask as usual, and sell one unit for the least that the new worst price lets pass."""
     yield from requests(edit)
-    worst = (edit.after.worst_price or {}).get(Side.SELL, 0)
+    worst = (edit.after.worst_price or {}).get(Side.SELL)
+    if worst is None:  # no swap passes
+        return
     for symbol in sorted(filter(None, edit.after.symbols)):
         names = symbol.split("/")
         if len(names) == len(policy.assets.keys() & names) == 2:  # noqa: PLR2004 - sold, bought
@@ -126,7 +128,7 @@ def _fill(words: list[bytes], call: PinnedCall, moved: Transfer) -> None:
     if call.amount is not None:
         words[call.amount] = moved.amount.to_bytes(abi.WORD)
     if call.destination is not None:
-        words[call.destination] = _address(moved.destination or "")
+        words[call.destination] = _address(str(moved.destination))
     if call.asset_from is not None:
         words[call.asset_from] = _address(moved.asset.rpartition(":")[2])
 

@@ -191,6 +191,10 @@ def test_the_witness_is_told_in_words() -> None:
     assert order is not None
     (line,) = witnessed(order)
     assert line.endswith("to venue:BTCUSD, buy 0.003333333333333333 without a price")
+    sale = _looser(_trading({}), _trading({"sell": "3"})).witness
+    assert sale is not None
+    (line,) = witnessed(sale)
+    assert line.endswith("1 base units of USD to venue:BTCUSD, sell 0.01 without a price")
     call = _looser(_calling(PUT), _calling(FREE)).witness
     assert call is not None
     (line,) = witnessed(call)
