@@ -6,7 +6,7 @@
 4. Only then does the signature leave, and its outcome becomes an audit record.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Protocol
 
 import structlog
@@ -50,8 +50,11 @@ class Pool(Protocol):
     ) -> list[bytes | Exception]:
         """Return for each a signature that was verified, or what went wrong."""
 
-    def is_quick(self, key: str) -> bool:
-        """Whether requests for a key may wait for one another."""
+    def company(self, key: str) -> Hashable:
+        """Return what the keys have in common whose requests may wait for one another.
+
+        None: they wait for nobody.
+        """
 
 
 class _Asked(Turn[list[Result]]):
@@ -69,13 +72,13 @@ class Signing:
     """Signs what the policy allows.
 
     Where the token is quick the requests of several callers go the way together: the
-    threads' wake-ups cost more than the signatures.
+    threads' wake-ups cost more than the signatures. Orders never wait for wallets' batches.
     """
 
     def __init__(self, ledger: Ledger, pool: Pool) -> None:
         self._ledger = ledger
         self._pool = pool
-        self._gathering = Gathering(self._sign_together, GATHERED, _lost, ROUNDS, LARGE)
+        self._gatherings: dict[Hashable, Gathering[_Asked]] = {}  # by company
 
     def sign(self, requests: Sequence[SignRequest], deadline: float) -> list[Result]:
         """Decide all requests in one transaction, sign what was granted, in order.
@@ -86,11 +89,26 @@ class Signing:
         Raises:
             LedgerUnavailableError: nothing was decided and nothing was signed.
         """
-        if len(requests) < ALONE and all(self._pool.is_quick(item.key) for item in requests):
-            asked = _Asked(requests, deadline)
-            self._gathering.submit(asked)
-            return asked.result()
-        return self._sign(requests, [deadline] * len(requests))
+        gathering = self._gathering(requests)
+        if gathering is None:
+            return self._sign(requests, [deadline] * len(requests))
+        asked = _Asked(requests, deadline)
+        gathering.submit(asked)
+        return asked.result()
+
+    def _gathering(self, requests: Sequence[SignRequest]) -> Gathering[_Asked] | None:
+        """Return where requests wait for others; None for those that go alone."""
+        if len(requests) >= ALONE:
+            return None
+        companies = {self._pool.company(item.key) for item in requests}
+        if len(companies) != 1 or None in companies:
+            return None
+        company = companies.pop()
+        found = self._gatherings.get(company)
+        if found is None:
+            made = Gathering(self._sign_together, GATHERED, _lost, ROUNDS, LARGE)
+            found = self._gatherings.setdefault(company, made)
+        return found
 
     def _sign_together(self, asked: Sequence[_Asked]) -> None:
         requests = [request for each in asked for request in each.requests]

@@ -40,9 +40,9 @@ class Counted:
 class Token:
     """Gives each approval a signature of its own."""
 
-    def is_quick(self, _key: str) -> bool:
+    def company(self, _key: str) -> str | None:
         """Gather everything."""
-        return True
+        return "all"
 
     def sign_all(
         self, approvals: Sequence[Approval], deadlines: Sequence[float]
@@ -72,7 +72,7 @@ def gathered(
         for _ in range(2):
             assert counted.entered.acquire(timeout=10)
         others = [threads.submit(ask, place) for place in range(2, number + 2)]
-        while len(signing._gathering._pending) < number:
+        while len(signing._gatherings["all"]._pending) < number:
             threading.Event().wait(0.001)
         counted.release.set()
         told = [item.result(10) for item in (*first, *others)]
@@ -110,7 +110,7 @@ def test_who_goes_alone(tmp_path: Path, *, quick: bool) -> None:
     bench = Bench(tmp_path / "ledger.db")
     counted = Counted(bench.open(), lambda _: None)
     token = Token()
-    token.is_quick = lambda _key: quick  # type: ignore[method-assign]  # a slow token
+    token.company = lambda _key: "all" if quick else None  # type: ignore[method-assign]
     signing = Signing(counted, token)
     number = ALONE if quick else 1
     with ThreadPoolExecutor(3) as threads:
@@ -122,6 +122,27 @@ def test_who_goes_alone(tmp_path: Path, *, quick: bool) -> None:
             assert counted.entered.acquire(timeout=10)
         counted.release.set()
         assert all(len(item.result(10)) == number for item in asked)
+    bench.close()
+
+
+def test_orders_wait_for_no_batches(tmp_path: Path) -> None:
+    """While one class has all its rounds under way the other begins, as does a mix of both."""
+    bench = Bench(tmp_path / "ledger.db")
+    counted, token = Counted(bench.open(), lambda _: None), Token()
+    token.company = lambda _key: _key  # type: ignore[method-assign]
+    signing = Signing(counted, token)
+    pays = [pay(1, id=f"r{number}") for number in range(4)]
+    wallet = pay(1, id="w", key="wallet")
+    with ThreadPoolExecutor(5) as threads:
+        asked = [threads.submit(signing.sign, [each], 0) for each in pays[:3]]
+        while len(signing._gatherings["pay"]._pending) < 1:
+            threading.Event().wait(0.001)
+        asked += [threads.submit(signing.sign, each, 0) for each in ([wallet], [pays[3], wallet])]
+        for _ in range(4):
+            assert counted.entered.acquire(timeout=10)
+        assert sorted(counted.sizes) == [1, 1, 1, 2]
+        counted.release.set()
+        assert [len(item.result(10)) for item in asked] == [1, 1, 1, 1, 2]
     bench.close()
 
 
