@@ -28,7 +28,9 @@ def compare(old: Policy, new: Policy) -> tuple[Change, ...]:
     """
     changes: dict[tuple[str, str], Change] = {}
     for change in chain(_shared(old, new), _witnessed(old, new)):
-        changes.setdefault((change.path, change.description), change)
+        known = changes.setdefault((change.path, change.description), change)
+        if known.witness is None:  # another key of the group may have one
+            changes[change.path, change.description] = change
     return tuple(changes.values())
 
 

@@ -13,6 +13,7 @@ from policy.rules import Grant
 
 _MONDAYS = (datetime(2026, 1, 5), datetime(2026, 7, 6))  # noqa: DTZ001 - on a clock to be named
 
+_AROUND = [timedelta(weeks=weeks) for weeks in (-1, 0, 1)]
 _ALWAYS = Hours(UTC, frozenset(range(7)), 0, DAY)
 
 
@@ -131,7 +132,7 @@ class Times(NamedTuple):
         end_ms = self.expires_ms or 0
         ends = [at_ms for at_ms in (self.not_before_ms, end_ms - 1, end_ms) if at_ms > 0]
         yield from ends
-        mondays = {*_MONDAYS, *map(_monday, ends)}
+        mondays = {*_MONDAYS, *(_monday(at_ms) + week for at_ms in ends for week in _AROUND)}
         for item in self.hours or (_ALWAYS,):
             dates = (datetime.combine(date, time()) for date in item.closed)
             weeks = mondays | {date - timedelta(days=date.weekday()) for date in dates}
@@ -146,17 +147,18 @@ def times(grant: Grant) -> Times:
 
 
 @lru_cache(maxsize=1024)
-def instants(old: Times | None, new: Times, *, focus: bool) -> tuple[int, ...]:
-    """Return times, in milliseconds, when the new one is open; with ``focus``, the old closed.
+def instants(olds: tuple[Times, ...], new: Times, *, focus: bool) -> tuple[int, ...]:
+    """Return times, in milliseconds, when the new one is open, at most one for each set of olds.
 
-    At most one of a kind: open in both, open in the new only.
+    A set is of those that are open then, larger ones first; with ``focus``, without the first.
     """
-    both: list[int] = []
-    only: list[int] = []
-    candidates = {*new.candidates(), *(old.candidates() if old else ())}
+    found: dict[tuple[bool, ...], int] = {}
+    candidates = {at_ms for item in (new, *olds) for at_ms in item.candidates()}
     for at_ms in sorted(filter(new.contain, candidates)):
-        (both if old is None or old.contain(at_ms) else only).append(at_ms)
-    return tuple(only[:1] if focus else both[:1] + only[:1])
+        is_open = tuple(old.contain(at_ms) for old in olds)
+        if not (focus and is_open and is_open[0]):
+            found.setdefault(is_open, at_ms)
+    return tuple(found[is_open] for is_open in sorted(found, reverse=True))
 
 
 def _monday(time_ms: int) -> datetime:

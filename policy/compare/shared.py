@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from msgspec import structs
 
 from policy import abi, amounts, fields
-from policy.compare.requests import Edit, requests
+from policy.compare.edit import Edit
+from policy.compare.requests import requests
 from policy.contracts import PinnedCall
 from policy.markets import PRICE_DECIMALS
 from policy.model import CONTRACT_CALL, Ask, ContractCall, Role, Side, Transfer

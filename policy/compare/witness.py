@@ -4,20 +4,22 @@ It tries requests at the edge of what changed and asks the engine. Finding none
 proves nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
+from policy.assets import Asset
 from policy.compare import shared
 from policy.compare.change import Witness
-from policy.compare.limits import Bound, bounds
-from policy.compare.requests import Edit, is_within
+from policy.compare.edit import Edit, is_within
+from policy.compare.limits import Bound
 from policy.engine import decide
 from policy.model import Ask, Counter, Used
-from policy.rules import Limit, Policy
+from policy.rules import Per, Policy, WindowLimit
 from policy.windows import covers
 
 Make = Callable[[Edit], Iterator[tuple[Ask, int]]]
 
+_OTHERS = 4  # old grants that a request is to be outside of
 _TRIES = 2000  # requests tried for one change; each takes microseconds
 
 
@@ -53,7 +55,9 @@ def _edits(old: Policy, new: Policy, key: str, path: str) -> Iterator[Edit]:
     known = {grant.id: grant for grant in before.grants} if before else {}
     named = [grant for grant in after.grants if is_within(path, grant.path)]
     for grant in named or after.grants:
-        yield Edit(path, before, after, known.get(grant.id), grant)
+        others = (item for item in known.values() if item.id != grant.id)
+        alike = islice((item for item in others if item.action == grant.action), _OTHERS)
+        yield Edit(path, before, after, known.get(grant.id), grant, tuple(alike))
 
 
 def _candidates(edit: Edit, make: Make) -> Iterator[Witness]:
@@ -67,7 +71,9 @@ def _approvals(edit: Edit, caller: str) -> Iterator[frozenset[str]]:
     """Nobody; just enough of the new policy's approvers, its own first."""
     yield frozenset()
     if edit.after.approval:
-        known = edit.waived.approvers if edit.waived else frozenset[str]()
+        known = frozenset[str]().union(
+            *(item.approval.approvers for item in edit.olds if item.approval)
+        )
         others = edit.after.approval.approvers - {caller}
         ranked = sorted(others, key=lambda san: (san in known, san))
         yield frozenset(ranked[: edit.after.approval.quorum])
@@ -76,20 +82,41 @@ def _approvals(edit: Edit, caller: str) -> Iterator[frozenset[str]]:
 def _states(edit: Edit, ask: Ask) -> Iterator[dict[Counter, Used]]:
     """Nothing spent; where a window changed, so much that one more is too much for the old."""
     yield {}
-    for limit in edit.old.limits.values() if edit.old else ():
-        for bound in bounds(limit):
-            if bound.path == edit.path:
-                yield _brimful(bound, limit, edit.new.limits[limit.asset.name], ask)
+    for limit in edit.new.limits.values():
+        for bound in edit.bounds(limit.asset.name):
+            for windows in _held(bound, edit.windows(limit.asset.name)):
+                yield _brimful(bound, windows, limit.asset, ask)
 
 
-def _brimful(bound: Bound, old: Limit, new: Limit, ask: Ask) -> dict[Counter, Used]:
+def _held(bound: Bound, windows: list[WindowLimit]) -> Iterator[list[WindowLimit]]:
+    """Return which windows may hold what the bound's holds.
+
+    All do; those of other callers and destinations do not; those of the group do not, which
+    the key joined later, or those of the key, while another of the group spent it.
+    """
+    yield windows
+    by_others = [window for window in windows if window.per in {Per.KEY, bound.per}]
+    yield by_others
+    yield [window for window in by_others if window.counter.key == bound.counter.key]
+
+
+def _brimful(
+    bound: Bound, windows: Iterable[WindowLimit], asset: Asset, ask: Ask
+) -> dict[Counter, Used]:
     """Fill a window by one charge that is just about to leave it: longer ones hold it too."""
-    moved = sum(item.amount for item in ask.facts.transfers if item.asset == old.asset.ref)
-    full = Used(max(0, bound.most - moved + 1), 1) if bound.kind == "total" else Used(0, bound.most)
-    paid = {item.destination: moved for item in ask.facts.transfers if item.destination}
+    paid: dict[str, int] = {}
+    for item in ask.facts.transfers:
+        if item.asset == asset.ref:
+            paid[item.destination or ""] = paid.get(item.destination or "", 0) + item.amount
+    moved = sum(paid.values())
+    paid.pop("", None)
+    counted = max(paid.values(), default=0) if bound.per is Per.DESTINATION else moved
+    full = Used(0, bound.most)
+    if bound.kind == "total":
+        full = Used(max(0, bound.most - counted + 1), 1)
     return {
         counter: full
-        for window in (*old.windows, *new.windows)
+        for window in windows
+        if covers(window.counter.span_ms, bound.counter.span_ms)
         for counter, _ in window.shares(ask.caller, moved, paid)
-        if covers(counter.span_ms, bound.counter.span_ms)
     }

@@ -28,19 +28,25 @@ REQUESTS = 24  # for each of them
 
 @dataclass
 class Tally:
-    """What a run has seen; ``broken`` names the property and the seed."""
+    """What a run has seen.
+
+    ``broken`` names the property and the seed, ``unproven`` the seeds of edits that some request
+    shows to be looser, while the comparison found no witness of its own.
+    """
 
     pairs: int = 0
     allowed: int = 0
     disproven: int = 0
     looser: int = 0
     tightened: int = 0
+    unproven: list[int] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return (
             f"{self.pairs} pairs, {self.allowed} requests allowed; edits that some request shows"
-            f" to be looser: {self.disproven}, all called so: {self.looser};"
+            f" to be looser: {self.disproven}, all called so: {self.looser},"
+            f" without a witness: {self.unproven or 'none'};"
             f" tighter policies: {self.tightened}; broken: {self.broken or 'none'}"
         )
 
@@ -80,8 +86,11 @@ def compared(seed: int, old: Policy, new: Policy, *, disproven: bool, tally: Tal
     """A change that some request disproves is looser; no other could be called wrongly."""
     if disproven:
         tally.disproven += 1
-        if is_looser(compare(old, new)):
+        changes = compare(old, new)
+        if is_looser(changes):
             tally.looser += 1
+            if not any(change.witness for change in changes):
+                tally.unproven.append(seed)
         else:
             tally.broken.append(f"{seed}: called tighter, and a request disproves it")
 

@@ -7,7 +7,8 @@ import pytest
 
 from policy import reading
 from policy.compare import shared
-from policy.compare.requests import Edit, requests
+from policy.compare.edit import Edit
+from policy.compare.requests import requests
 from policy.document import load
 from policy.model import CONTRACT_CALL, Ask, Role, Side
 from policy.payloads import FORMATS
