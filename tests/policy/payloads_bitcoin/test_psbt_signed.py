@@ -98,8 +98,16 @@ def test_a_signed_psbt_says_the_same(payload: bytes) -> None:
 def test_another_key_is_refused(kind: str) -> None:
     """Signatures of a key that opens nothing are put nowhere."""
     stranger = coincurve.PrivateKey(b"\x03" * 32)
-    with pytest.raises(ValueError, match="not locked to this key"):
+    with pytest.raises(ValueError, match=r"^the PSBT's inputs are not locked to this key$"):
         sign(draft(kind).payload(), stranger)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+@pytest.mark.parametrize("kind", ["P2WPKH", "P2PKH"])
+def test_each_input_has_its_signature(kind: str, count: int) -> None:
+    """Two inputs take two signatures: neither fewer nor more are put into place."""
+    with pytest.raises(ValueError, match=r"shorter|longer"):
+        assemble(draft(kind).payload(), (b"\x01" * 64) * count, KEY)
 
 
 def test_either_key_opens_one_of_two() -> None:
