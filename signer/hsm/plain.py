@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, cast
 
@@ -214,7 +215,8 @@ class PlainDesk(Desk):
         except TokenError as error:
             return Fault(job, error)
         except BaseException:  # noqa: BLE001 - a bug must not cost the pool a thread
-            _log.exception("signing failed")
+            with suppress(Exception):  # its caller is told in any case
+                _log.exception("signing failed")
             return Fault(job, None)
         finally:
             ended, seat.busy_since = seat.busy_since, 0.0
