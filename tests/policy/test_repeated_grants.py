@@ -21,6 +21,7 @@ Problems = Callable[[Tree], tuple[Problem, ...]]
 GRANT = "keys.wd.grants.0"
 OTHER = "spiffe://firm.example/other"
 APPROVAL = {"above": "1", "quorum": 2, "approvers": [OTHER, "spiffe://firm.example/third"]}
+LATER = "2027-01-01T00:00:00Z"
 MORE = {
     "date where none belongs": (f"{GRANT}.expires", date(2027, 1, 1)),
     "no name": (f"{GRANT}.id", None),
@@ -105,3 +106,12 @@ def test_more_terms_than_are_known_again_are_still_read(tree: Tree, compiled: Co
     for key in policy.keys.values():
         symbols = {granted.id: granted.symbols for granted in key.grants}
         assert symbols == {f"g{number}": {f"S{number}"} for number in range(MOST + 1)}
+
+
+def test_grants_with_the_same_terms_share_what_they_mean(tree: Tree, compiled: Compile) -> None:
+    """A hundred thousand grants to the same places hold one set of them."""
+    grants = tree["keys"]["wd"]["grants"]
+    grants += [grants[0] | {"id": "same"}, grants[0] | {"id": "later", "expires": LATER}]
+    by_name = {grant.id: grant for grant in compiled(tree).keys["wd"].grants}
+    assert by_name["same"].assets is by_name["payouts"].assets
+    assert by_name["later"].destinations is by_name["payouts"].destinations
