@@ -72,9 +72,7 @@ def _holders(tables: Iterable[Any]) -> _Holders | None:
     try:
         ids = [table["id"] for table in tables]
         callers = [table["callers"] for table in tables]
-        return _IDS.validate_python(ids, strict=True), _CALLERS.validate_python(
-            callers, strict=True
-        )
+        return _IDS.validate_python(ids), _CALLERS.validate_python(callers)
     except (KeyError, TypeError, ValidationError):
         return None  # whatever it is, reading the whole tells it
 

@@ -51,7 +51,7 @@ def _parse_end(text: str) -> int:
 
 
 def _no_repeats(items: list[_T]) -> list[_T]:
-    for index, item in enumerate(items if len(items) > 1 else ()):
+    for index, item in enumerate(items[1:], 1):
         if item in items[:index]:
             raise ValueError(f"{item} is listed twice")
     return items

@@ -72,8 +72,5 @@ def _without(node: Any, broken: Collection[Location], place: Location = ()) -> A
             if (*place, name) not in broken
         }
     if isinstance(node, list):
-        return [
-            None if (*place, index) in broken else _without(child, broken, (*place, index))
-            for index, child in enumerate(node)
-        ]
+        return [None if (*place, index) in broken else child for index, child in enumerate(node)]
     return node

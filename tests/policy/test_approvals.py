@@ -72,3 +72,4 @@ def test_grants_that_want_none(policy: Policy, grants: tuple[str, ...]) -> None:
     """A grant that is gone, is for others or wants no approval asks nobody."""
     assert tallies(policy.keys["pay"], grants, BOT, (A,)) == []
     assert tallies(None, grants, BOT, (A,)) == []
+    assert tallies(policy.keys["pay"], grants, "nobody.example", (A,)) == []

@@ -335,6 +335,14 @@ def test_coins_of_a_chain_without_a_definition_are_a_mistake(
         document.load(write(tree), FORMATS)
 
 
+def test_a_pinned_call_is_granted_to_keys_that_may_call(write: Callable[[Tree], str]) -> None:
+    """A key whose payloads hold no calls has no action for one."""
+    tree = _tree(CALLS)
+    tree["keys"]["k"]["payloads"] = ["ethereum.message"]
+    with pytest.raises(PolicyError, match=r"no action call\.vault\.deposit"):
+        document.load(write(tree), FORMATS)
+
+
 @pytest.mark.parametrize("action", ["contract.call", "call.vault.withdraw", "call.other.deposit"])
 def test_only_a_pinned_call_can_be_granted(action: str, policy_of: Callable[..., Policy]) -> None:
     """There is no grant for calls in general, nor for one that is not pinned."""

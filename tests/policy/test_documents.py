@@ -5,15 +5,19 @@ import hashlib
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from policy.algorithms import Algorithm
 from policy.document import load
 from policy.model import Counter, Format
 from policy.problems import PolicyError, Problem
 from policy.rules import Policy
+from tests.policy.writing import toml
 
 Tree = dict[str, Any]
 Compile = Callable[[Tree], Policy]
@@ -115,6 +119,29 @@ def test_all_problems_come_at_once(tree: Tree, edit: Edit, problems: Problems) -
     ]
 
 
+def test_every_broken_key_is_reported(tree: Tree, edit: Edit, problems: Problems) -> None:
+    """One that is no table, and the same mistake in keys one after the other."""
+    grant = tree["keys"]["pay"]["grants"][0] | {"expires": date(2027, 1, 1)}
+    keys = {f"k{number}": tree["keys"]["pay"] | {"grants": [grant]} for number in range(2)}
+    tree["keys"] = {"first": 1} | keys | {"last": tree["keys"]["wd"] | {"version": 0}}
+    assert [problem.path for problem in problems(tree)] == [
+        "keys.first",
+        "keys.k0.grants[0].expires",
+        "keys.k1.grants[0].expires",
+        "keys.last.version",
+    ]
+
+
+def test_a_wrong_algorithm_is_told_every_right_one(formats: dict[str, Format], tree: Tree) -> None:
+    """In order, with commas."""
+    right = frozenset({Algorithm.RSA_PSS_SHA256, Algorithm.ECDSA_P256})
+    known = formats | {"intent": replace(formats["intent"], algorithms=right)}
+    with pytest.raises(PolicyError) as caught:
+        load(toml(tree), known)
+    (problem,) = caught.value.problems
+    assert problem.message.endswith("with ed25519 but with ecdsa-p256, rsa-pss-sha256")
+
+
 def test_what_a_broken_table_defines_is_not_reported_twice(
     tree: Tree, edit: Edit, problems: Problems
 ) -> None:
@@ -149,8 +176,9 @@ def test_what_is_not_toml_is_one_problem(
 def test_deep_nesting_is_one_problem(formats: dict[str, Format]) -> None:
     """A document that nests deeper than Python can follow is refused, not a crash."""
     text = "a = " + "[" * (2 * sys.getrecursionlimit())
-    with pytest.raises(PolicyError, match="is nested too deeply"):
+    with pytest.raises(PolicyError) as caught:
         load(text, formats)
+    assert caught.value.problems == (Problem("", "is nested too deeply"),)
 
 
 def test_deep_tables_are_refused_like_others(formats: dict[str, Format]) -> None:
@@ -231,6 +259,12 @@ def test_an_asset_is_known_by_name_and_by_identifier(
     assert assets["eip155:5000/slip44:60"] is assets["MNT@eip155:5000"]
     assert assets["eip155:137/slip44:60"].name == "POL@eip155:137"
     assert assets["SOL@solana:abc"].chain_id is None
+
+
+def test_problems_are_told_together() -> None:
+    """The error has each problem's place and words."""
+    error = PolicyError([Problem("a", "wrong"), Problem("", "odd")])
+    assert str(error) == "a: wrong; odd"
 
 
 def test_a_problem_of_the_whole_document_has_no_path() -> None:

@@ -267,6 +267,14 @@ WORDS: dict[str, tuple[Ask, str]] = {
         _with(_pay(), key_version=f"{VERSION}2"),
         "PAYLOAD_SIGNER payload.key_version: names keys/pay/versions/2; keys/pay/versions/1 signs",
     ),
+    "side": (
+        _with(_pay(), side=Side.BUY, price="1"),
+        "ORDER_NOT_ALLOWED keys.pay.grants.suppliers.sides: buy is not listed",
+    ),
+    "order type": (
+        _with(_pay(), order_type="LIMIT"),
+        "ORDER_NOT_ALLOWED keys.pay.grants.suppliers.order_types: LIMIT is not listed",
+    ),
     "unknown asset": (_pay(asset="XAU"), "ASSET_UNKNOWN assets: no asset XAU"),
     "no limit": (
         _send(transfers=(Transfer(USDC, 1, OMNIBUS), Transfer("EUR", 1, None, Role.FEE))),
@@ -384,6 +392,15 @@ def test_the_assets_that_need_approval_are_named_in_one_order(
     _approve(tree)
     ask = _with(_pay(), transfers=tuple(Transfer(name, 501, "acme") for name in assets))
     assert _decide(compiled(tree), ask).reasons[0].detail == "EUR, USD: 0 of 2 approvals"
+
+
+def test_only_what_moves_needs_approval(tree: Tree, compiled: Compile) -> None:
+    """Not another asset of the grant, where everything above nothing needs it."""
+    tree["keys"]["pay"]["limits"].append(tree["keys"]["pay"]["limits"][0] | {"asset": "EUR"})
+    tree["keys"]["pay"]["grants"][0]["assets"] = ["USD", "EUR"]
+    _approve(tree)
+    tree["keys"]["pay"]["grants"][0]["approval"]["above"] = "0"
+    assert _decide(compiled(tree), _pay(1)).reasons[0].detail == "USD: 0 of 2 approvals"
 
 
 def test_nobody_approves_a_request_of_their_own(tree: Tree, compiled: Compile) -> None:

@@ -57,6 +57,16 @@ def test_the_day_is_the_one_of_the_place() -> None:
     assert not tokyo.contains(_ms("2026-11-22T14:59:59"))
 
 
+@pytest.mark.parametrize("utc", ["2026-11-23T08:00:00", "2026-11-24T07:59:59"])
+def test_an_end_at_the_start_is_a_day_later(utc: str) -> None:
+    """From Monday at eight to eight: until Tuesday, minute by minute."""
+    whole = _hours("UTC", "mon", "08:00", "08:00")
+    assert whole.contains(_ms(utc))
+    assert not whole.contains(_ms("2026-11-23T07:59:59"))
+    assert not whole.contains(_ms("2026-11-24T08:00:00"))
+    assert len(minutes_of(whole)) == 24 * 60
+
+
 @pytest.mark.parametrize(
     ("text", "days"),
     [

@@ -85,9 +85,21 @@ def test_what_only_the_policy_reads_is_said() -> None:
     ]
 
 
-def test_little_is_said_of_little() -> None:
-    """What a payload has not is not mentioned."""
-    assert words.sentence(Facts("venue.logon", ()), {}) == "venue.logon"
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        (Facts("venue.logon", ()), "venue.logon"),
+        (Facts("venue.cancel", (), symbol="BTCUSD"), "venue.cancel for BTCUSD"),
+        (Facts("venue.close", (), side=Side.SELL), "venue.close"),
+        (
+            Facts("venue.order", (), symbol="BTCUSD", side=Side.SELL),
+            "venue.order for BTCUSD; sells as much as it pays for of BTCUSD at any price",
+        ),
+    ],
+)
+def test_little_is_said_of_little(facts: Facts, said: str) -> None:
+    """What a payload has not is not mentioned; a trade has a side and a symbol."""
+    assert words.sentence(facts, {}) == said
 
 
 def test_times_beyond_the_calendar_are_numbers() -> None:
