@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable
 from typing import Final
 
+import structlog
+
 from signer.errors import ConfigError
 from signer.hsm.desk import Desk
 from signer.hsm.plain import PlainDesk
@@ -19,6 +21,10 @@ except ImportError:  # it was installed without a compiler
     compiled = None
 
 VARIABLE: Final = "SIGNGATE_HAND_OVER"
+COMPILED: Final = "compiled"
+PLAIN: Final = "plain"
+
+_log = structlog.get_logger(__name__)
 
 
 def new_desk(depth: int) -> Desk:
@@ -28,10 +34,11 @@ def new_desk(depth: int) -> Desk:
         ConfigError: the variable asks for one that is not there.
     """
     wanted = os.environ.get(VARIABLE, "")
-    if wanted not in ("", "compiled", "plain"):
-        raise ConfigError(f"{VARIABLE}={wanted}: needs compiled or plain")
-    if wanted == "plain" or not (wanted or compiled):
-        return PlainDesk(depth)
-    if compiled is None:
-        raise ConfigError(f"{VARIABLE}={wanted}: it is not built; install with a C compiler there")
-    return compiled(depth)
+    if wanted not in ("", COMPILED, PLAIN):
+        raise ConfigError(f"{VARIABLE}={wanted}: needs {COMPILED} or {PLAIN}")
+    if wanted == COMPILED and compiled is None:
+        problem = "it is not built; install again where there is a C compiler"
+        raise ConfigError(f"{VARIABLE}={wanted}: {problem}")
+    make = PlainDesk if wanted == PLAIN or compiled is None else compiled
+    _log.info("hand-over", used=PLAIN if make is PlainDesk else COMPILED)
+    return make(depth)

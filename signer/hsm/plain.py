@@ -2,15 +2,11 @@
 
 import threading
 import time
-from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, cast
 
-import structlog
-
 from signer.errors import HsmUnavailableError
 from signer.hsm.desk import Desk, refusal, too_long, too_many
-from signer.hsm.errors import TokenError
 from signer.hsm.job import TRIES, Item, Job
 from signer.hsm.line import Line, Priority
 from signer.hsm.seat import Fault, Seat
@@ -22,8 +18,6 @@ if TYPE_CHECKING:
 # How long a slot leaves what it failed to others before it looks again.
 STEP_ASIDE_SECONDS: Final = 0.001
 _OLD_SHARE: Final = 0.9  # of the moving average, for each operation
-
-_log = structlog.get_logger(__name__)
 
 
 class PlainSeat:
@@ -212,12 +206,8 @@ class PlainDesk(Desk):
                 if late or not (job.is_finished or seat.is_usable):
                     self.resume(job)
                     return None
-        except TokenError as error:
+        except BaseException as error:  # noqa: BLE001 - a bug must not cost the pool a thread
             return Fault(job, error)
-        except BaseException:  # noqa: BLE001 - a bug must not cost the pool a thread
-            with suppress(Exception):  # its caller is told in any case
-                _log.exception("signing failed")
-            return Fault(job, None)
         finally:
             ended, seat.busy_since = seat.busy_since, 0.0
         self.served(ended - began, ended)

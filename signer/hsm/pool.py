@@ -18,12 +18,7 @@ from pkcs11.exceptions import PKCS11Error
 
 from policy.algorithms import Algorithm
 from signer.approval import Approval
-from signer.errors import (
-    ConfigError,
-    HsmError,
-    HsmRefusedError,
-    HsmUnavailableError,
-)
+from signer.errors import ConfigError, HsmError, HsmRefusedError, HsmUnavailableError
 from signer.hsm.catalogue import Entry
 from signer.hsm.errors import TokenError, code_of, describe
 from signer.hsm.handover import new_desk

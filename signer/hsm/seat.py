@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from signer.hsm.errors import TokenError
 from signer.hsm.job import Job
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class Seat(Protocol):
 
 
 class Fault(NamedTuple):
-    """A job whose item at work failed: by the token's code, or None by a bug."""
+    """A job whose item at work failed: by the token's code, or by a bug's exception."""
 
     job: Job
-    error: TokenError | None
+    error: BaseException

@@ -110,10 +110,6 @@ class Slot:
         """Set the keys that every session must show."""
         self._expected = entries
 
-    def is_current(self, session: BoundSession) -> bool:
-        """Tell whether a session may still be used."""
-        return self.gate[0] == session.generation
-
     def open(self) -> BoundSession:
         """Open a session, after a new login if the generation has none yet.
 
@@ -207,8 +203,8 @@ class Slot:
     def condemn(self, seat: Seat) -> None:
         """Never use a session again: it gave a signature that does not verify."""
         seat.halt()
-        self._changed()  # its thread shall see that
         self.last_error = "a signature did not verify"
+        self._changed()  # its thread shall see that
         self._count(self.name, "invalid_signature", "")
         if self.record.failed():
             self._move(SlotEvent.FAILED, seat.session.generation)

@@ -150,8 +150,10 @@ class Worker:
 
     def _failed(self, session: BoundSession, fault: Fault) -> None:
         job, error = fault
-        if error is None:  # nothing is certain then
+        if not isinstance(error, TokenError):  # a bug: nothing is certain then
             job.refuse(OutcomeUnknownError("internal error"))
+            self._desk.resume(job)
+            _log.error("signing failed", exc_info=error)  # only now: a slow log keeps no caller
         else:
             again = job.try_again(error)
             self.slot.failed(session, error)
@@ -159,7 +161,7 @@ class Worker:
                 job.refuse(error.for_caller())
             elif self._elsewhere(self.slot):
                 job.avoid(self.slot.name, time.monotonic() + ELSEWHERE_SECONDS)
-        self._desk.resume(job)
+            self._desk.resume(job)
 
     def _note(self, event: SessionEvent) -> None:
         before = self._state

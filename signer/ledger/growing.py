@@ -30,7 +30,8 @@ class Log:
         """
         self._full = full
         # Appending never meets what SQLite writes at that moment, as its place is before the end.
-        self._file = os.open(f"{ledger}-wal", os.O_WRONLY | os.O_APPEND)
+        # A file object, since a bare number would be another's file after it was closed.
+        self._file = os.fdopen(os.open(f"{ledger}-wal", os.O_WRONLY | os.O_APPEND), "ab", 0)
         self._before = 0
 
     def __enter__(self) -> None:
@@ -41,11 +42,11 @@ class Log:
         more = min(max(size, LEAST), MOST, self._full - size)
         if failed is None and size > self._before and more > 0:
             with suppress(OSError):  # a full disk: whether the next transaction fits, it tells
-                os.write(self._file, bytes(more))
+                self._file.write(bytes(more))
 
     def _size(self) -> int:
-        return os.fstat(self._file).st_size
+        return os.fstat(self._file.fileno()).st_size
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._file)
+        self._file.close()

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 
 import pytest
+import structlog
 from pkcs11 import exceptions
 
 from policy.algorithms import Algorithm
@@ -153,6 +154,29 @@ def test_a_bug_costs_no_thread(one: Pool, first: SwitchedToken, mint: Mint) -> N
         _sign(one, mint)
     first.switch.fault = None
     assert len(_sign(one, mint)) == 64
+
+
+@pytest.mark.parametrize("hand_over", ["plain"], indirect=True)
+def test_a_slow_log_keeps_no_caller(one: Pool, first: SwitchedToken, mint: Mint) -> None:
+    """The caller hears of a bug before it is written down, however long that takes."""
+    written = threading.Event()
+
+    def write_slowly(*_: object) -> str:
+        time.sleep(0.5)  # longer than a call may take before it counts as stuck
+        written.set()
+        return "written"
+
+    def bug(_signature: bytes) -> bytes:
+        raise MemoryError
+
+    first.switch.fault = bug
+    structlog.configure(processors=[write_slowly])
+    try:
+        with pytest.raises(OutcomeUnknownError, match="internal"):
+            _sign(one, mint)
+        assert written.wait(5)
+    finally:
+        structlog.reset_defaults()
 
 
 def test_a_bug_while_opening_costs_no_thread(one: Pool, first: SwitchedToken, mint: Mint) -> None:

@@ -74,6 +74,17 @@ def test_a_commit_that_failed_makes_nothing_longer(tmp_path: Path) -> None:
     assert file.stat().st_size == 100
 
 
+def test_closing_twice_closes_nothing_of_others(tmp_path: Path) -> None:
+    """Whoever got the descriptor's number after the first time keeps its file."""
+    file = tmp_path / "ledger.db-wal"
+    file.touch()
+    log = Log(tmp_path / "ledger.db", full=LEAST)
+    log.close()
+    with file.open("rb") as others:
+        log.close()
+        assert others.read() == b""
+
+
 def test_processes_that_write_in_turn_keep_each_others_transactions(bench: Bench) -> None:
     """Zeros never meet what another one writes: the log of a busy ledger stays whole."""
     ledgers = [bench.open(), bench.open()]
