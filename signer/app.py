@@ -20,7 +20,7 @@ from signer.audit.publisher import LogMismatchError, Publisher
 from signer.canary import Canary
 from signer.config import Config, Hsm, Replica, load, read
 from signer.errors import ConfigError, HsmError, RestartNeededError
-from signer.hsm import Limits, Pool, SessionRange, Token, open_token
+from signer.hsm import Limits, Pool, SessionRange, Token, handover, open_token
 from signer.keyring import Keyring
 from signer.ledger import Ledger, Settings
 from signer.ledger.canaries import CanaryKey
@@ -307,7 +307,7 @@ def run(
     # while requests wait.
     gc.collect()
     gc.freeze()
-    _log.info("serving", **service.addresses)
+    _log.info("serving", **service.addresses, hand_over=handover.chosen())
     ready()
     stop.wait()
     _log.info("draining", lost=stop.lost)

@@ -8,8 +8,6 @@ import os
 from collections.abc import Callable
 from typing import Final
 
-import structlog
-
 from signer.errors import ConfigError
 from signer.hsm.desk import Desk
 from signer.hsm.plain import PlainDesk
@@ -24,11 +22,9 @@ VARIABLE: Final = "SIGNGATE_HAND_OVER"
 COMPILED: Final = "compiled"
 PLAIN: Final = "plain"
 
-_log = structlog.get_logger(__name__)
 
-
-def new_desk(depth: int) -> Desk:
-    """Make a desk in whose line so many jobs of each class may wait.
+def chosen() -> str:
+    """Return which one is used.
 
     Raises:
         ConfigError: the variable asks for one that is not there.
@@ -39,6 +35,14 @@ def new_desk(depth: int) -> Desk:
     if wanted == COMPILED and compiled is None:
         problem = "it is not built; install again where there is a C compiler"
         raise ConfigError(f"{VARIABLE}={wanted}: {problem}")
-    make = PlainDesk if wanted == PLAIN or compiled is None else compiled
-    _log.info("hand-over", used=PLAIN if make is PlainDesk else COMPILED)
-    return make(depth)
+    return wanted or (PLAIN if compiled is None else COMPILED)
+
+
+def new_desk(depth: int) -> Desk:
+    """Make a desk in whose line so many jobs of each class may wait.
+
+    Raises:
+        ConfigError: as ``chosen`` does.
+    """
+    make = compiled if chosen() == COMPILED else None
+    return make(depth) if make else PlainDesk(depth)
