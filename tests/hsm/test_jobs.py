@@ -187,6 +187,19 @@ def lingering(seconds: float, signature: bytes) -> bytes:
     return signature
 
 
+def test_whose_requests_may_wait_for_one_another(token: Token, mint: Mint) -> None:
+    """Those of one class, once the token has shown to be quick with their keys; nobody before."""
+    limits = Limits(bulk_keys=frozenset({"ed25519"}))
+    with closing(Pool(token, sessions=1, redeem=mint.redeem, limits=limits)) as pool:
+        classes = {"ecdsa-p256": Priority.URGENT, "ed25519": Priority.BULK}
+        assert {pool.company(key) for key in (*classes, "nothing")} == {None}
+        for algorithm in (P256, Algorithm.ED25519):
+            issued = [mint.issue(approval(algorithm)) for _ in range(50)]
+            pool.sign_all(issued, [time.monotonic() + 30] * 50)
+        assert {key: pool.company(key) for key in classes} == classes
+        assert pool.company("nothing") is None
+
+
 def test_batches_leave_the_line_to_others(token: Token, mint: Mint) -> None:
     """As many batches as the line has places are all signed: each waits in it once at most."""
     switched = SwitchedToken(token)
