@@ -235,8 +235,8 @@ class Server(_Section):
         drain_seconds: how long a shutdown waits for accepted requests, 1 to 300
             seconds; default 20.
         start_seconds: how long a process of several may take until it serves, before it
-            is killed and started again, 1 to 3,600 seconds; default 60. Each session
-            proves every key first: 10,000 of them take SoftHSM 10 to 20 seconds.
+            is killed and started again, 1 to 3,600 seconds; default 60. Every
+            key proves itself first: 10,000 of them take SoftHSM about 10 seconds.
     """
 
     threads: int = Field(default=16, ge=1, le=256)

@@ -117,7 +117,7 @@ class Signer:
 
 @contextmanager
 def holding(made: Environment, keys: int) -> Iterator[Signer]:
-    """Serve with so many further keys, and one session: each proves every key at its start.
+    """Serve with so many further keys, and one session.
 
     Raises:
         LoadtestError: they could not be made, or it did not start.

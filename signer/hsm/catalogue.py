@@ -6,9 +6,10 @@ are left alone.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeVar
 
 import pkcs11
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -17,6 +18,8 @@ from pkcs11 import Attribute, KeyType, ObjectClass
 
 from policy.algorithms import Algorithm
 from signer.errors import ConfigError
+from signer.hsm import objects
+from signer.hsm.cryptoki import Cryptoki
 from signer.hsm.mechanisms import MAC_SIZES
 from signer.hsm.names import KeyVersion
 from signer.hsm.public_key import RSA_ALGORITHMS, RSA_BITS, PublicKey
@@ -41,11 +44,17 @@ KNOWN_ANSWER_APPLICATION: Final = "signgate known answer v1"
 _HEX: Final = re.compile("[0-9a-f]+")
 KNOWN_ANSWER_MESSAGE: Final = b"signgate known answer v1"
 
-_SIGNING_KEY: Final = "signing key"
+_FALSE, _TRUE = map(objects.encoded, (False, True))
+_SIGNER: Final = (
+    Attribute.ID,
+    Attribute.CLASS,
+    Attribute.KEY_TYPE,
+    Attribute.EXTRACTABLE,
+    Attribute.SENSITIVE,
+)
 
+_T = TypeVar("_T")
 Template = dict[Attribute, Any]
-Objects = Mapping[bytes, Sequence[pkcs11.Object]]
-"""By CKA_ID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,37 +70,36 @@ class Entry:
         return self.public_key.encoded or self.known_answer
 
 
-def read(session: pkcs11.Session) -> dict[KeyVersion, Entry]:
-    """List every key version on the token.
+class Found(NamedTuple):
+    """A key version, and the handle of the object that signs for it."""
+
+    entry: Entry
+    handle: int
+
+
+def read(cryptoki: Cryptoki, session: int) -> dict[KeyVersion, Found]:
+    """List every key version on the token, with one look at each object.
 
     Raises:
         ConfigError: a key version is incomplete, doubled, of an unknown kind, or the
             same key as another: two names would mean two limits.
-        PKCS11Error: as the token says.
+        TokenError: as the token says.
     """
-    entries: dict[KeyVersion, Entry] = {}
-    publics = _by_id(session, {Attribute.CLASS: ObjectClass.PUBLIC_KEY})
-    for (object_class, key_type), describe in _KINDS.items():
-        for name in _names(session, object_class, key_type):
-            if name in entries:
-                raise ConfigError(f"{name}: two keys on the token have this name")
-            entries[name] = describe(session, publics, name)
-    _refuse_twins(entries)
-    return entries
+    signers = _signers(cryptoki, session)
+    kinds = {signer.kind for signer in signers.values()}
+    halves = {kind: _halves(cryptoki, session, kind) for kind in kinds}
+    found = {}
+    for name, signer in signers.items():
+        half = _one(halves[signer.kind].get(name.id, ()), name, signer.kind.half)
+        found[name] = Found(signer.kind.describe(name, *half), signer.handle)
+    _refuse_twins(found)
+    return found
 
 
 def signing_key(session: pkcs11.Session, name: KeyVersion) -> pkcs11.Object:
     """Find the object that signs for a key version."""
     template = {Attribute.ID: name.id, Attribute.SIGN: True}
-    return _one(_all(session, template), name, _SIGNING_KEY)
-
-
-def signing_keys(
-    session: pkcs11.Session, names: Iterable[KeyVersion]
-) -> dict[KeyVersion, pkcs11.Object]:
-    """Find the objects that sign for key versions, in one pass over the token."""
-    found = _by_id(session, {Attribute.SIGN: True})
-    return {name: _one(found.get(name.id, ()), name, _SIGNING_KEY) for name in names}
+    return _one(_all(session, template), name, "signing key")
 
 
 def known_answer_template(name: KeyVersion) -> Template:
@@ -107,22 +115,57 @@ def known_answer_template(name: KeyVersion) -> Template:
     }
 
 
-def _names(
-    session: pkcs11.Session, object_class: ObjectClass, key_type: KeyType
-) -> Iterator[KeyVersion]:
-    template = {
-        Attribute.CLASS: object_class,
-        Attribute.KEY_TYPE: key_type,
-        Attribute.TOKEN: True,
-        Attribute.SIGN: True,
-    }
-    for key in _all(session, template):
-        name = KeyVersion.from_id(key[Attribute.ID])
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kind:
+    """Keys that are described by another object, the ``half``.
+
+    Of the half, ``attributes`` begin with the one that has the id of the key version; the
+    others are what ``describe`` makes an entry of.
+    """
+
+    half: str
+    template: objects.Template
+    attributes: tuple[Attribute, ...]
+    describe: Callable[..., Entry]
+
+
+class _Signer(NamedTuple):
+    """A private or a secret key."""
+
+    kind: _Kind
+    handle: int
+
+
+def _signers(cryptoki: Cryptoki, session: int) -> dict[KeyVersion, _Signer]:
+    """Find the objects that sign."""
+    signers: dict[KeyVersion, _Signer] = {}
+    taken: Counter[KeyVersion] = Counter()
+    template = {Attribute.TOKEN: True, Attribute.SIGN: True}
+    for handle, (identifier, *kind, extractable, sensitive) in objects.find(
+        cryptoki, session, template, _SIGNER
+    ):
+        name = KeyVersion.from_id(identifier)
         if name is None:
             continue
-        if key[Attribute.EXTRACTABLE] or not key[Attribute.SENSITIVE]:
+        taken[name] += 1
+        known = _KINDS.get(tuple(kind))
+        if known is None:
+            continue
+        if extractable != _FALSE or sensitive != _TRUE:
             raise ConfigError(f"{name} can leave the token: it is extractable or not sensitive")
-        yield name
+        signers[name] = _Signer(known, handle)
+    for name in signers:
+        if taken[name] > 1:
+            raise ConfigError(f"{name}: two keys on the token have this name")
+    return signers
+
+
+def _halves(cryptoki: Cryptoki, session: int, kind: _Kind) -> dict[bytes, list[list[bytes]]]:
+    """Find the other halves of a kind of keys, by the id of the key version."""
+    found: dict[bytes, list[list[bytes]]] = {}
+    for _, (identifier, *values) in objects.find(cryptoki, session, kind.template, kind.attributes):
+        found.setdefault(identifier, []).append(values)
+    return found
 
 
 def _all(session: pkcs11.Session, template: Template) -> list[pkcs11.Object]:
@@ -130,31 +173,17 @@ def _all(session: pkcs11.Session, template: Template) -> list[pkcs11.Object]:
     return list(session.get_objects(template))
 
 
-def _by_id(session: pkcs11.Session, template: Template) -> Objects:
-    """Group objects by CKA_ID: a search for each would look at every object each time."""
-    found: dict[bytes, list[pkcs11.Object]] = {}
-    for thing in _all(session, template):
-        found.setdefault(thing[Attribute.ID], []).append(thing)
-    return found
-
-
-def _one(found: Sequence[pkcs11.Object], name: KeyVersion, what: str) -> pkcs11.Object:
+def _one(found: Sequence[_T], name: KeyVersion, what: str) -> _T:
     if len(found) != 1:
         raise ConfigError(f"{name}: the token has {len(found)} of its {what}, needs exactly one")
     return found[0]
 
 
-def _public(publics: Objects, name: KeyVersion) -> pkcs11.Object:
-    return _one(publics.get(name.id, ()), name, "public key")
-
-
-def _curve(_session: pkcs11.Session, publics: Objects, name: KeyVersion) -> Entry:
-    public = _public(publics, name)
-    algorithm = _ALGORITHM_OF_CURVE.get(public[Attribute.EC_PARAMS])
+def _curve(name: KeyVersion, parameters: bytes, point: bytes) -> Entry:
+    algorithm = _ALGORITHM_OF_CURVE.get(parameters)
     if algorithm is None:
         raise ConfigError(f"{name}: its curve is none of P-256, secp256k1 and Ed25519")
-    encoded = _unwrapped(public[Attribute.EC_POINT])
-    public_key = PublicKey(name, frozenset({algorithm}), encoded)
+    public_key = PublicKey(name, frozenset({algorithm}), _unwrapped(point))
     try:
         public_key.load()
     except ValueError:
@@ -167,20 +196,15 @@ def _unwrapped(point: bytes) -> bytes:
     return point[2:] if point[:2] == _OCTET_STRINGS.get(len(point)) else point
 
 
-def _rsa(_session: pkcs11.Session, publics: Objects, name: KeyVersion) -> Entry:
-    public = _public(publics, name)
-    exponent = int.from_bytes(public[Attribute.PUBLIC_EXPONENT])
-    modulus = int.from_bytes(public[Attribute.MODULUS])
-    if modulus.bit_length() not in RSA_BITS:
-        raise ConfigError(f"{name}: RSA of {modulus.bit_length()} bits, needs 2048 to 4096")
-    key = rsa.RSAPublicNumbers(exponent, modulus).public_key()
-    encoded = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+def _rsa(name: KeyVersion, modulus: bytes, exponent: bytes) -> Entry:
+    numbers = rsa.RSAPublicNumbers(int.from_bytes(exponent), int.from_bytes(modulus))
+    if numbers.n.bit_length() not in RSA_BITS:
+        raise ConfigError(f"{name}: RSA of {numbers.n.bit_length()} bits, needs 2048 to 4096")
+    encoded = numbers.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return Entry(PublicKey(name, RSA_ALGORITHMS, encoded))
 
 
-def _secret(session: pkcs11.Session, _publics: Objects, name: KeyVersion) -> Entry:
-    found = _one(_all(session, known_answer_template(name)), name, "known answer")
-    record: bytes = found[Attribute.VALUE]
+def _secret(name: KeyVersion, record: bytes) -> Entry:
     tag, _, answer = record.decode("ascii", "replace").partition(":")
     for algorithm, size in MAC_SIZES.items():
         if tag == algorithm and len(answer) == 2 * size and _HEX.fullmatch(answer):
@@ -188,19 +212,34 @@ def _secret(session: pkcs11.Session, _publics: Objects, name: KeyVersion) -> Ent
     raise ConfigError(f"{name}: its known answer on the token is damaged")
 
 
-_KINDS: Final[
-    Mapping[tuple[ObjectClass, KeyType], Callable[[pkcs11.Session, Objects, KeyVersion], Entry]]
-] = {
-    (ObjectClass.PRIVATE_KEY, KeyType.EC): _curve,
-    (ObjectClass.PRIVATE_KEY, KeyType.EC_EDWARDS): _curve,
-    (ObjectClass.PRIVATE_KEY, KeyType.RSA): _rsa,
-    (ObjectClass.SECRET_KEY, KeyType.GENERIC_SECRET): _secret,
+def _pairs(key_type: KeyType, describe: Callable[..., Entry], *material: Attribute) -> _Kind:
+    template = {Attribute.CLASS: ObjectClass.PUBLIC_KEY, Attribute.KEY_TYPE: key_type}
+    return _Kind("public key", template, (Attribute.ID, *material), describe)
+
+
+_CURVE: Final = (Attribute.EC_PARAMS, Attribute.EC_POINT)
+_KNOWN_ANSWERS: Final[objects.Template] = {
+    Attribute.CLASS: ObjectClass.DATA,
+    Attribute.APPLICATION: KNOWN_ANSWER_APPLICATION.encode("ascii"),
+}
+_KINDS: Final[Mapping[tuple[bytes, ...], _Kind]] = {
+    tuple(map(objects.encoded, kind)): known
+    for kind, known in {
+        (ObjectClass.PRIVATE_KEY, KeyType.EC): _pairs(KeyType.EC, _curve, *_CURVE),
+        (ObjectClass.PRIVATE_KEY, KeyType.EC_EDWARDS): _pairs(KeyType.EC_EDWARDS, _curve, *_CURVE),
+        (ObjectClass.PRIVATE_KEY, KeyType.RSA): _pairs(
+            KeyType.RSA, _rsa, Attribute.MODULUS, Attribute.PUBLIC_EXPONENT
+        ),
+        (ObjectClass.SECRET_KEY, KeyType.GENERIC_SECRET): _Kind(
+            "known answer", _KNOWN_ANSWERS, (Attribute.LABEL, Attribute.VALUE), _secret
+        ),
+    }.items()
 }
 
 
-def _refuse_twins(entries: Mapping[KeyVersion, Entry]) -> None:
+def _refuse_twins(found: Mapping[KeyVersion, Found]) -> None:
     first: dict[bytes, KeyVersion] = {}
-    for name, entry in sorted(entries.items()):
-        twin = first.setdefault(entry.identity, name)
+    for name in sorted(found):
+        twin = first.setdefault(found[name].entry.identity, name)
         if twin != name:
             raise ConfigError(f"{name} is the same key as {twin}; destroy one of them")

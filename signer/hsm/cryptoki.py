@@ -20,6 +20,10 @@ _FINALIZE: Final = 1
 _GET_TOKEN_INFO: Final = 6
 _GET_SESSION_INFO: Final = 15
 _LOGIN: Final = 18
+_GET_ATTRIBUTE_VALUE: Final = 24
+_FIND_OBJECTS_INIT: Final = 26
+_FIND_OBJECTS: Final = 27
+_FIND_OBJECTS_FINAL: Final = 28
 _SIGN_INIT: Final = 42
 _SIGN: Final = 43
 _FUNCTIONS: Final = 68
@@ -63,6 +67,19 @@ class _TokenInfo(ctypes.Structure):
         ("rest", ctypes.c_ulong * 8),
         ("versions_and_time", ctypes.c_ubyte * 20),
     )
+
+
+class CkAttribute(ctypes.Structure):
+    """A CK_ATTRIBUTE."""
+
+    _fields_ = (
+        ("type", ctypes.c_ulong),
+        ("value", ctypes.c_void_p),
+        ("length", ctypes.c_ulong),
+    )
+
+
+CkAttributes = ctypes.Array[CkAttribute]
 
 
 class _Mechanism(ctypes.Structure):
@@ -119,6 +136,20 @@ class Cryptoki:
             ctypes.c_void_p,
             ctypes.c_void_p,
         )
+        attributes = ctypes.CFUNCTYPE(
+            ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong
+        )
+        find_init = ctypes.CFUNCTYPE(
+            ctypes.c_ulong, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong
+        )
+        find = ctypes.CFUNCTYPE(
+            ctypes.c_ulong,
+            ctypes.c_ulong,
+            ctypes.c_void_p,
+            ctypes.c_ulong,
+            ctypes.POINTER(ctypes.c_ulong),
+        )
+        find_final = ctypes.CFUNCTYPE(ctypes.c_ulong, ctypes.c_ulong)
         self.addresses: tuple[int, int] = (functions[_SIGN_INIT] or 0, functions[_SIGN] or 0)
         self._session_info = info(functions[_GET_SESSION_INFO])
         self._token_info = token_info(functions[_GET_TOKEN_INFO])
@@ -127,6 +158,10 @@ class Cryptoki:
         self._initialize = one_pointer(functions[_INITIALIZE])
         self._finalize = one_pointer(functions[_FINALIZE])
         self._login = login(functions[_LOGIN])
+        self._attributes = attributes(functions[_GET_ATTRIBUTE_VALUE])
+        self._find_objects_init = find_init(functions[_FIND_OBJECTS_INIT])
+        self._find_objects = find(functions[_FIND_OBJECTS])
+        self._find_objects_final = find_final(functions[_FIND_OBJECTS_FINAL])
 
     def initialize(self) -> int:
         """Call ``C_Initialize`` for use by several threads; returns its code."""
@@ -163,6 +198,24 @@ class Cryptoki:
         if code or info.max_sessions in unsaid or info.sessions == UNAVAILABLE_INFORMATION:
             return None
         return max(0, int(info.max_sessions) - int(info.sessions))
+
+    def find_objects_init(self, session: int, template: CkAttributes, count: int) -> int:
+        """Call ``C_FindObjectsInit``; returns its code."""
+        return int(self._find_objects_init(session, ctypes.addressof(template), count))
+
+    def find_objects(
+        self, session: int, found: ctypes.Array[ctypes.c_ulong], room: int, count: ctypes.c_ulong
+    ) -> int:
+        """Call ``C_FindObjects``, which fills ``found`` and ``count``; returns its code."""
+        return int(self._find_objects(session, ctypes.addressof(found), room, ctypes.byref(count)))
+
+    def find_objects_final(self, session: int) -> int:
+        """Call ``C_FindObjectsFinal``; returns its code."""
+        return int(self._find_objects_final(session))
+
+    def attributes(self, session: int, handle: int, template: CkAttributes, count: int) -> int:
+        """Call ``C_GetAttributeValue``, which fills ``template``; returns its code."""
+        return int(self._attributes(session, handle, ctypes.addressof(template), count))
 
     def sign_init(self, session: int, mechanism: CkMechanism, key: int) -> int:
         """Call ``C_SignInit``; returns its code."""

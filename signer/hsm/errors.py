@@ -25,6 +25,7 @@ class Ckr(IntEnum):
     GENERAL_ERROR = 0x005
     FUNCTION_FAILED = 0x006
     ARGUMENTS_BAD = 0x007
+    ATTRIBUTE_SENSITIVE = 0x011
     ATTRIBUTE_TYPE_INVALID = 0x012
     ATTRIBUTE_VALUE_INVALID = 0x013
     DATA_INVALID = 0x020
@@ -60,6 +61,7 @@ class Ckr(IntEnum):
     USER_ALREADY_LOGGED_IN = 0x100
     USER_NOT_LOGGED_IN = 0x101
     USER_PIN_NOT_INITIALIZED = 0x102
+    BUFFER_TOO_SMALL = 0x150
     CRYPTOKI_NOT_INITIALIZED = 0x190
     CRYPTOKI_ALREADY_INITIALIZED = 0x191
     FUNCTION_REJECTED = 0x200
@@ -141,6 +143,12 @@ RULES: Final[Mapping[int, Rule]] = {
 }
 
 
+# Errors after which the handles of other sessions are as good as before. Of any other, a handle
+# that is nobody's or another object's by now may be the cause.
+_HANDLES_KEPT: Final = frozenset({Action.REPLACE, Action.BACK_OFF})
+_DATA: Final = frozenset({Ckr.DATA_INVALID, Ckr.DATA_LEN_RANGE})
+
+
 class TokenError(Exception):
     """A function of the token did not answer CKR_OK.
 
@@ -163,6 +171,11 @@ class TokenError(Exception):
     def action(self) -> Action:
         """What the pool does about it."""
         return RULES.get(self.code, _UNKNOWN).action
+
+    @property
+    def casts_doubt(self) -> bool:
+        """Whether the handle of the key may be the cause."""
+        return self.action not in _HANDLES_KEPT and self.code not in _DATA
 
     def for_caller(self) -> HsmError:
         """Return what the caller of a signature is told when no try is left."""

@@ -18,8 +18,8 @@ from policy.algorithms import Algorithm
 from signer.errors import ConfigError
 from signer.hsm import catalogue
 from signer.hsm.catalogue import CURVES, KNOWN_ANSWER_MESSAGE, Template
-from signer.hsm.errors import code_of, describe
-from signer.hsm.handles import close
+from signer.hsm.errors import TokenError, code_of, describe
+from signer.hsm.handles import close, handle
 from signer.hsm.mechanisms import MAC_SIZES, SCHEMES
 from signer.hsm.names import KeyVersion
 from signer.hsm.public_key import RSA_ALGORITHMS, RSA_BITS, PublicKey
@@ -83,7 +83,7 @@ def generate(
             _record_known_answer(session, name, algorithm, secret_key)
         else:
             generate_pair(session, name, algorithm, bits)
-        return _public_key(session, name)
+        return _public_key(token, session, name)
 
 
 def import_secret(token: Token, name: KeyVersion, algorithm: Algorithm, secret: bytes) -> PublicKey:
@@ -110,7 +110,7 @@ def import_secret(token: Token, name: KeyVersion, algorithm: Algorithm, secret: 
             Attribute.VALUE: secret.ljust(MAC_SIZES[algorithm], b"\0"),
         }
         _record_known_answer(session, name, algorithm, session.create_object(template))
-        return _public_key(session, name)
+        return _public_key(token, session, name)
 
 
 def list_keys(token: Token) -> list[PublicKey]:
@@ -120,7 +120,8 @@ def list_keys(token: Token) -> list[PublicKey]:
         ConfigError: a key version is damaged, or the token refuses.
     """
     with _session(token) as session:
-        return [entry.public_key for _, entry in sorted(catalogue.read(session).items())]
+        found = catalogue.read(token.cryptoki, handle(session))
+        return [found[name].entry.public_key for name in sorted(found)]
 
 
 def _check_bits(algorithm: Algorithm, bits: int | None) -> None:
@@ -139,9 +140,9 @@ def _session(token: Token, *, rw: bool = False) -> Iterator[pkcs11.Session]:
             yield session
         finally:
             close(session)
-    except PKCS11Error as error:
-        answer = describe(code_of(error))
-        raise ConfigError(f"token {token.label!r} answered {answer}") from error
+    except (PKCS11Error, TokenError) as error:
+        code = error.code if isinstance(error, TokenError) else code_of(error)
+        raise ConfigError(f"token {token.label!r} answered {describe(code)}") from error
 
 
 @contextmanager
@@ -201,5 +202,5 @@ def _record_known_answer(
     )
 
 
-def _public_key(session: pkcs11.Session, name: KeyVersion) -> PublicKey:
-    return catalogue.read(session)[name].public_key
+def _public_key(token: Token, session: pkcs11.Session, name: KeyVersion) -> PublicKey:
+    return catalogue.read(token.cryptoki, handle(session))[name].entry.public_key

@@ -335,7 +335,7 @@ class Pool:
         for slot in self._slots:
             try:
                 entries = served(slot.token, slot.read())
-            except PKCS11Error as raised:
+            except (PKCS11Error, TokenError) as raised:
                 error = error or _unavailable(slot, raised)
                 continue
             for every in self._slots:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 import coincurve
@@ -27,16 +27,20 @@ RSA_BITS: Final = range(2048, 4096 + 1, 8)  # NIST SP 800-131A, table 2, and wha
 _RECOVERY_IDS: Final = range(4)  # SEC 1, section 4.1.6: two choices of x, two of y
 
 
+# Loading costs as much as half a verification, and each key is loaded at every look at the token.
+@cache
 def load_p256(point: bytes) -> ec.EllipticCurvePublicKey:
     """Load an uncompressed point on P-256."""
     return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
 
 
+@cache
 def load_secp256k1(point: bytes) -> ec.EllipticCurvePublicKey:
     """Load an uncompressed point on secp256k1."""
     return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256K1(), point)
 
 
+@cache
 def load_rsa(der: bytes) -> RSAPublicKey:
     """Load a DER SubjectPublicKeyInfo that holds an RSA key."""
     key = load_der_public_key(der)

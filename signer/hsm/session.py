@@ -1,13 +1,13 @@
 """One session with the handles of its keys, each shown to be the right key."""
 
-from collections.abc import Callable, Mapping
-from typing import Self
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 import pkcs11
 
 from policy.algorithms import Digest
 from signer.errors import ConfigError
-from signer.hsm.catalogue import KNOWN_ANSWER_MESSAGE, Entry, read, signing_keys
+from signer.hsm.catalogue import KNOWN_ANSWER_MESSAGE, Entry
 from signer.hsm.cryptoki import CkMechanism, Cryptoki, SignBuffer
 from signer.hsm.handles import close, handle
 from signer.hsm.mechanisms import SCHEMES
@@ -15,12 +15,31 @@ from signer.hsm.names import KeyVersion
 from signer.hsm.verify import verifier
 
 
+@dataclass(slots=True, eq=False)
+class Handles:
+    """What the keys on a token are called in one generation.
+
+    ``proved`` says whether each key that is expected has shown that it is the right one.
+    """
+
+    generation: int
+    keys: Mapping[KeyVersion, int]
+    proved: bool = False
+
+
 class BoundSession:
     """Signs with the key handles of one generation. It belongs to one thread.
 
+    Args:
+        session: is the caller's to close until it has proved its keys.
+        cryptoki: the functions of its module.
+        found: where the keys are.
+        names: those that are expected.
+        closed: called at the end.
+
     Attributes:
         handle: the session's.
-        handles: of the keys that were expected, in their order.
+        handles: of the keys that are expected, in their order.
         functions: the addresses of ``C_SignInit`` and ``C_Sign``.
     """
 
@@ -28,47 +47,31 @@ class BoundSession:
         self,
         session: pkcs11.Session,
         cryptoki: Cryptoki,
-        generation: int,
+        found: Handles,
+        names: Iterable[KeyVersion],
         closed: Callable[[], None],
     ) -> None:
-        self.generation = generation
+        self.generation = found.generation
+        self.found = found
         self._session = session
         self._cryptoki = cryptoki
         self._closed = closed
         self.handle = handle(session)
-        self.handles: tuple[int, ...] = ()
+        self.handles = tuple(found.keys[name] for name in names)
         self.functions = cryptoki.addresses
-        self._keys: dict[KeyVersion, int] = {}
         self._buffer = SignBuffer(cryptoki, self.handle)
 
-    @classmethod
-    def bind(
-        cls,
-        session: pkcs11.Session,
-        cryptoki: Cryptoki,
-        expected: Mapping[KeyVersion, Entry],
-        generation: int,
-        closed: Callable[[], None],
-    ) -> Self:
-        """Find each expected key on the token again and let it prove itself.
+    def prove(self, entries: Iterable[Entry]) -> None:
+        """Let keys show that they are the right ones: a handle may be another key by now.
 
-        A handle may be another key after a reconnect, so the public key is compared,
-        and a probe signature is verified in software; an HMAC key must give its known
-        answer. ``closed`` is called at the end of a session that was bound.
+        A probe signature is verified in software; an HMAC key must give its known answer.
 
         Raises:
-            ConfigError: the token holds another key than the one expected.
-            PKCS11Error, TokenError: as the token says. The session is closed in any case.
+            ConfigError: a key is another one.
+            TokenError: as the token says.
         """
-        bound = cls(session, cryptoki, generation, closed)
-        try:
-            bound._find(expected)
-            for entry in expected.values():
-                bound._probe(entry)
-        except BaseException:
-            close(session)
-            raise
-        return bound
+        for entry in entries:
+            self._probe(entry)
 
     def sign(self, name: KeyVersion, mechanism: CkMechanism, data: bytes) -> bytes:
         """Return what the token makes of ``data``: not normalised, not verified.
@@ -76,7 +79,7 @@ class BoundSession:
         Raises:
             TokenError: as the token says.
         """
-        return self._buffer.sign(mechanism, self._keys[name], data)
+        return self._buffer.sign(mechanism, self.found.keys[name], data)
 
     def ping(self) -> int:
         """Keep the link alive; returns the token's code."""
@@ -86,15 +89,6 @@ class BoundSession:
         """Close the session."""
         close(self._session)
         self._closed()
-
-    def _find(self, expected: Mapping[KeyVersion, Entry]) -> None:
-        found = read(self._session)
-        for name, entry in expected.items():
-            if name not in found or found[name].identity != entry.identity:
-                raise ConfigError(f"{name}: the token now holds another key")
-        signing = signing_keys(self._session, expected)
-        self._keys = {name: handle(key) for name, key in signing.items()}
-        self.handles = tuple(self._keys[name] for name in expected)
 
     def _probe(self, entry: Entry) -> None:
         public_key = entry.public_key

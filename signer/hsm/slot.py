@@ -13,10 +13,9 @@ import structlog
 from pkcs11.exceptions import PKCS11Error
 
 from signer.errors import SigngateError
-from signer.hsm import catalogue
+from signer.hsm.binder import Binder
 from signer.hsm.catalogue import Entry
 from signer.hsm.errors import Action, TokenError, code_of
-from signer.hsm.handles import close
 from signer.hsm.health import SLOTS, Backoff, Record, SessionEvent, SlotEvent, SlotState
 from signer.hsm.names import KeyVersion
 from signer.hsm.seat import Seat
@@ -84,7 +83,7 @@ class Slot:
         self._changed = changed
         self._ready = ready
         self._count = count
-        self._expected: Mapping[KeyVersion, Entry] = {}
+        self._binder = Binder(token)
         self.neighbours: Sequence[Slot] = ()  # on the same module
         self._revive_at = 0.0
         self._calls: deque[Call] | None = None
@@ -98,17 +97,13 @@ class Slot:
 
         Raises:
             ConfigError: a key on it is damaged.
-            PKCS11Error: as the token says.
+            PKCS11Error, TokenError: as the token says.
         """
-        session = self.token.open()
-        try:
-            return catalogue.read(session)
-        finally:
-            close(session)
+        return self._binder.read(self.generation)
 
     def expect(self, entries: Mapping[KeyVersion, Entry]) -> None:
         """Set the keys that every session must show."""
-        self._expected = entries
+        self._binder.expect(entries)
 
     def open(self) -> BoundSession:
         """Open a session, after a new login if the generation has none yet.
@@ -186,6 +181,8 @@ class Slot:
         """Draw the consequence of an operation's failure; the session is retired anyway."""
         action = error.action
         self._remember(error)
+        if error.casts_doubt:
+            self._binder.doubt(session.found)
         if action is Action.BACK_OFF:
             self._backoff.failed(time.monotonic(), _random.random())
         if action is Action.REBIND and not self.token.is_logged_in():
@@ -203,6 +200,7 @@ class Slot:
     def condemn(self, seat: Seat) -> None:
         """Never use a session again: it gave a signature that does not verify."""
         seat.halt()
+        self._binder.doubt(seat.session.found)
         self.last_error = "a signature did not verify"
         self._changed()  # its thread shall see that
         self._count(self.name, "invalid_signature", "")
@@ -214,8 +212,7 @@ class Slot:
         if self._logged_in != generation:
             self.token.renew()
             self._logged_in = generation
-        opened = self.token.open()
-        return BoundSession.bind(opened, self.token.cryptoki, self._expected, generation, closed)
+        return self._binder.open(generation, closed)
 
     def distrust(self) -> None:
         """Take it down: it is given work again once a session has proved every key."""

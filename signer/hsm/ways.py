@@ -1,7 +1,8 @@
 """From what a token holds to what the pool can sign."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 
 from pkcs11.constants import MechanismFlag
 
@@ -39,16 +40,13 @@ def served(token: Token, entries: Mapping[KeyVersion, Entry]) -> dict[KeyVersion
     Raises:
         ConfigError: a key has none left.
     """
-    return {name: _narrowed(token, entry) for name, entry in entries.items()}
+    can = cache(lambda algorithm: token.can(SCHEMES[algorithm].mechanism, MechanismFlag.SIGN))
+    return {name: _narrowed(token, entry, can) for name, entry in entries.items()}
 
 
-def _narrowed(token: Token, entry: Entry) -> Entry:
+def _narrowed(token: Token, entry: Entry, can: Callable[[Algorithm], bool]) -> Entry:
     public_key = entry.public_key
-    algorithms = frozenset(
-        algorithm
-        for algorithm in public_key.algorithms
-        if token.can(SCHEMES[algorithm].mechanism, MechanismFlag.SIGN)
-    )
+    algorithms = frozenset(filter(can, public_key.algorithms))
     if not algorithms:
         wanted = ", ".join(sorted(public_key.algorithms))
         raise ConfigError(f"{public_key.name}: token {token.label!r} has no mechanism for {wanted}")

@@ -194,7 +194,7 @@ def main(settings: Settings) -> None:
             )
             for module, label, serial in settings["tokens"]
         ]
-        _answer(_generate(tokens[0], settings["keys"]))
+        _answer(_generate(tokens[0], settings["keys"]) if settings["keys"] else {})
         sessions = settings["sessions"]
         pool = Pool(
             *tokens,

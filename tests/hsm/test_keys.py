@@ -208,7 +208,7 @@ def test_two_keys_of_one_name(scratch: Token) -> None:
     """Two keys with one id stop the start: nobody could tell which signs."""
     _put_pair(scratch, NAME, "secp256r1")
     _put_pair(scratch, NAME, "secp256r1")
-    with pytest.raises(ConfigError, match="has 2 of its public key"):
+    with pytest.raises(ConfigError, match="two keys on the token have this name"):
         _start(scratch)
 
 
