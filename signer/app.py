@@ -28,7 +28,6 @@ from signer.metrics.calls import Calls
 from signer.metrics.endpoint import Endpoint
 from signer.metrics.exchange import ALONE, Exchange, Place, everybody
 from signer.metrics.meter import Meter
-from signer.metrics.outcomes import CountedSigning
 from signer.metrics.sources import of_ledger, of_log, of_pool, of_process
 from signer.pin import provider
 from signer.policies import Policies, unserved
@@ -43,6 +42,7 @@ from signer.rpc.server import Server
 from signer.rpc.signing_service import SigningService
 from signer.rpc.streams import Streams
 from signer.rpc.tls import credentials
+from signer.signing import Signing
 from signer.stopping import Monitor, Report, Stop
 from signer.v1 import (
     approval_service_pb2_grpc,
@@ -121,13 +121,14 @@ class SigningPort:
         threads = config.server.threads
         limiter = Limiter(config.rates, core.ledger.policy, time.monotonic, self._refusals.add)
         self._service = SigningService(
-            CountedSigning(core.ledger, core.pool, core.meter),
+            Signing(core.ledger, core.pool),
             Keyring(core.ledger.policy, core.pool),
             partial(decode, max_bytes=config.server.max_payload_bytes),
             allowed,
             config.server.request_seconds,
             limiter.admit,
             Streams(each=max(1, threads // 4), together=max(1, threads // 2)),
+            core.meter.finished,
         )
         self._server = Server(
             threads,

@@ -44,8 +44,8 @@ CALLS_IN_FLIGHT: Final = Family(
 PAYLOADS: Final = Family(
     "signgate_payloads_total",
     C,
-    "Payloads by what came of them: SIGNED, REPLAYED, VALIDATED or the reason code; "
-    "a key that is not on the token counts as unknown.",
+    "Payloads by what came of them: SIGNED, REPLAYED, VALIDATED or the reason code, also of "
+    "what was shed or refused unread; a key that is not on the token counts as unknown.",
     ("key", "outcome"),
 )
 

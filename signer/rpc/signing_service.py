@@ -1,13 +1,13 @@
 """The signing port's service."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import grpc
 
-from signer.errors import InvalidRequestError, RateLimitedError
+from signer.errors import InvalidRequestError, RateLimitedError, SigngateError
 from signer.keyring import Keyring
-from signer.model import Caller, SignRequest
+from signer.model import Caller, Signed, SignRequest
 from signer.rpc.inbox import Inbox
 from signer.rpc.peer import Identify
 from signer.rpc.requests import (
@@ -30,10 +30,15 @@ DEFAULT_PAGE, MAX_PAGE = 100, 1000
 
 
 Admit = Callable[[str, str], None]
+Finished = Callable[[str, str], None]
 
 
 def _everybody(_caller: str, _key: str) -> None:
     """Let every request through: no rates are configured."""
+
+
+def _nobody(_key: str, _outcome: str) -> None:
+    """Count nothing."""
 
 
 class SigningService(signing_service_pb2_grpc.SigningServiceServicer):
@@ -48,8 +53,13 @@ class SigningService(signing_service_pb2_grpc.SigningServiceServicer):
         request_seconds: float,
         admit: Admit = _everybody,
         streams: Streams | None = None,
+        finished: Finished = _nobody,
     ) -> None:
-        """``admit`` takes a caller and a key, and raises where they have had their share."""
+        """Serve with these parts.
+
+        ``admit`` takes a caller and a key, and raises where they have had their share;
+        ``finished`` a key and what came of each payload, however early it was refused.
+        """
         self._signing = signing
         self._keyring = keyring
         self._decode = decode
@@ -57,6 +67,7 @@ class SigningService(signing_service_pb2_grpc.SigningServiceServicer):
         self._request_seconds = request_seconds
         self._admit = admit
         self._streams = streams or Streams(each=4, together=8)
+        self._finished = finished
         self._results = Results(keyring.public_key_of)
         self._inboxes: set[Inbox[pb.StreamSignPayloadsRequest]] = set()
 
@@ -70,22 +81,30 @@ class SigningService(signing_service_pb2_grpc.SigningServiceServicer):
         self, request: pb.SignPayloadRequest, context: grpc.ServicerContext
     ) -> pb.SignPayloadResponse:
         """Sign one payload."""
-        caller = self._identify(context)
-        self._admit(caller.san, key_part(request.name))
-        wanted = sign_request(request, caller, self._decode)
-        deadline = deadline_of(context, self._request_seconds)
-        return self._results.response(request, self._signing.sign([wanted], deadline)[0])
+        try:
+            caller = self._identify(context)
+            self._admit(caller.san, key_part(request.name))
+            wanted = sign_request(request, caller, self._decode)
+            result = self._signing.sign([wanted], deadline_of(context, self._request_seconds))[0]
+        except SigngateError as error:
+            result = error
+        self._finish(request, result)
+        return self._results.response(request, result)
 
     @answers
     def BatchSignPayloads(
         self, request: pb.BatchSignPayloadsRequest, context: grpc.ServicerContext
     ) -> pb.BatchSignPayloadsResponse:
         """Sign several payloads in one transaction."""
-        caller = self._identify(context)
-        _check_batch(request)
-        deadline = deadline_of(context, self._request_seconds)
-        results = self._sign_each(list(request.requests), caller, deadline)
-        return pb.BatchSignPayloadsResponse(results=results)
+        requests = list(request.requests)
+        try:
+            caller = self._identify(context)
+            _check_batch(requests)
+            deadline = deadline_of(context, self._request_seconds)
+        except SigngateError as error:
+            self._refuse(requests, error)
+            raise
+        return pb.BatchSignPayloadsResponse(results=self._sign_each(requests, caller, deadline))
 
     @answers_stream
     def StreamSignPayloads(
@@ -122,11 +141,24 @@ class SigningService(signing_service_pb2_grpc.SigningServiceServicer):
     ) -> list[pb.SignPayloadResult]:
         wanted = [self._wanted(message, caller) for message in messages]
         good = [item for item in wanted if isinstance(item, SignRequest)]
-        signed = iter(self._signing.sign(good, deadline) if good else ())
+        try:
+            signed = iter(self._signing.sign(good, deadline) if good else ())
+        except SigngateError as error:
+            self._refuse(messages, error)
+            raise
         results: list[Result] = [
             next(signed) if isinstance(item, SignRequest) else item for item in wanted
         ]
+        for message, result in zip(messages, results, strict=True):
+            self._finish(message, result)
         return list(map(self._results.either, messages, results))
+
+    def _refuse(self, messages: Iterable[pb.SignPayloadRequest], error: SigngateError) -> None:
+        for message in messages:
+            self._finish(message, error)
+
+    def _finish(self, message: pb.SignPayloadRequest, result: Result) -> None:
+        self._finished(key_part(message.name), _outcome(result))
 
     def _wanted(
         self, message: pb.SignPayloadRequest, caller: Caller
@@ -164,11 +196,19 @@ class SigningService(signing_service_pb2_grpc.SigningServiceServicer):
         return self._keyring.public_key(caller, *key_version_name(request.name))
 
 
-def _check_batch(request: pb.BatchSignPayloadsRequest) -> None:
-    number = len(request.requests)
+def _outcome(result: Result) -> str:
+    if isinstance(result, SigngateError):
+        return result.code
+    if isinstance(result, Signed):
+        return "REPLAYED" if result.replayed else "SIGNED"
+    return "VALIDATED"
+
+
+def _check_batch(requests: list[pb.SignPayloadRequest]) -> None:
+    number = len(requests)
     if not 1 <= number <= MAX_BATCH:
         raise InvalidRequestError(f"requests: 1 to {MAX_BATCH}, not {number}")
-    if len({item.request_id for item in request.requests}) != number:
+    if len({item.request_id for item in requests}) != number:
         raise InvalidRequestError("requests: two of them have the same request_id")
 
 

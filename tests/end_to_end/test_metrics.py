@@ -86,6 +86,7 @@ def test_metrics_tell_what_happened(metered: Environment) -> None:
         ("signgate_payloads_total", 1, {"key": "payments", "outcome": "REPLAYED"}),
         ("signgate_payloads_total", 1, {"key": "unknown", "outcome": "KEY_DENIED"}),
         ("signgate_payloads_total", 1, {"key": "payments", "outcome": "LIMIT_PER_REQUEST"}),
+        ("signgate_payloads_total", 1, {"key": "payments", "outcome": "INVALID_REQUEST"}),
         ("signgate_calls_total", 5, {"method": method, "code": "OK"}),
         ("signgate_calls_total", 2, {"method": method, "code": "PERMISSION_DENIED"}),
         ("signgate_calls_total", 1, {"method": method, "code": "INVALID_ARGUMENT"}),

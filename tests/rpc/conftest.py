@@ -19,6 +19,7 @@ from policy import document
 from policy.algorithms import Algorithm
 from policy.payloads import FORMATS, decode
 from signer.approval import Mint
+from signer.errors import SigngateError
 from signer.hsm import Pool, keys
 from signer.hsm.names import KeyVersion
 from signer.keyring import Keyring
@@ -187,12 +188,24 @@ POLICY = (
 
 @dataclass
 class Port:
-    """A service behind the library's own test server; ``caller`` is who calls."""
+    """A service behind the library's own test server.
+
+    ``caller`` is who calls, ``refused`` what every call meets that is to be shed, and
+    ``finished`` has the key and the outcome of each payload.
+    """
 
     server: Any
     service: Any
     ledger: Ledger
+    finished: list[tuple[str, str]]
     caller: Caller = WALLET
+    refused: SigngateError | None = None
+
+    def identify(self, _context: grpc.ServicerContext) -> Caller:
+        """Return the caller, or shed the call."""
+        if self.refused is not None:
+            raise self.refused
+        return self.caller
 
     def unary(self, method: str, request: Message) -> tuple[Any, grpc.StatusCode, str]:
         """Call a method; returns the response, the code and the message.
@@ -264,12 +277,13 @@ def port(rpc_pool_mint: tuple[Pool, Mint], tmp_path: Path) -> Iterator[Port]:
             Signing(ledger, pool),
             Keyring(ledger.policy, pool),
             decode,
-            lambda _context: made.caller,
+            lambda context: made.identify(context),  # noqa: PLW0108 - it is made below
             request_seconds=5,
+            finished=lambda key, outcome: made.finished.append((key, outcome)),
         )
         descriptor = pb.DESCRIPTOR.services_by_name["SigningService"]
         server = grpc_testing.server_from_dictionary(
             {descriptor: service}, grpc_testing.strict_real_time()
         )
-        made = Port(server, descriptor, ledger)
+        made = Port(server, descriptor, ledger, [])
         yield made
