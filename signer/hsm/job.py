@@ -2,16 +2,17 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from policy.algorithms import Digest
 from signer.errors import HsmError, HsmUnavailableError, OutcomeUnknownError
 from signer.hsm.errors import RETRIED, TokenError
 from signer.hsm.line import Priority
 from signer.hsm.mechanisms import Scheme
 from signer.hsm.names import KeyVersion
-from signer.hsm.verify import Verifier
+from signer.hsm.verify import Claim, Verifier
 
 if TYPE_CHECKING:
     from signer.hsm.seat import Seat
@@ -64,36 +65,77 @@ class Way:
 class Item:
     """One signature that is wanted by a deadline, in seconds of ``time.monotonic``.
 
-    ``data`` is the token's input. Once it has ended there is a ``signature``, which
-    is the token's answer as it is, and the ``seat`` that made it, or an ``error``.
+    ``data`` is the token's input, made of the message and its digest. Once it has ended
+    there is a ``signature``, which is the token's answer as it is, and the ``seat`` that
+    made it, or an ``error``. ``verify`` gives the answer in its one form, and a verdict.
     """
 
-    __slots__ = ("began", "data", "deadline", "ended", "error", "seat", "signature", "way")
+    __slots__ = (
+        "answer",
+        "began",
+        "data",
+        "deadline",
+        "digest",
+        "ended",
+        "error",
+        "is_right",
+        "message",
+        "seat",
+        "signature",
+        "way",
+    )
 
-    def __init__(self, way: Way, data: bytes, deadline: float) -> None:
+    def __init__(
+        self,
+        way: Way,
+        data: bytes,
+        deadline: float,
+        message: bytes = b"",
+        digest: Digest = Digest.NATIVE,
+    ) -> None:
         self.way = way
         self.data = data
         self.deadline = deadline
+        self.message = message
+        self.digest = digest
         self.began = 0.0  # of the last try; 0 before the first
         self.ended = 0.0
         self.seat: Seat | None = None
         self.signature: bytes | None = None
         self.error: HsmError | None = None
+        self.answer: bytes | None = None
+        self.is_right = False
 
     def result(self) -> bytes:
-        """Return the token's answer once it ended.
+        """Return the token's answer once it was verified, be it right or wrong.
 
         Raises:
             HsmError: there is none.
         """
-        if self.signature is None:
+        if self.answer is None:
             raise self.error or OutcomeUnknownError("no answer")
-        return self.signature
+        return self.answer
 
     def fail(self, error: HsmError) -> None:
         """Note an error; after a try that may have signed nothing is certain."""
         if self.error is None or self.error.certain:
             self.error = error
+
+
+def verify(items: Iterable[Item]) -> None:
+    """Verify whatever was signed, all signatures of one key together.
+
+    What is signed later, for a caller who waits no longer, stays without a verdict.
+    """
+    by_way: dict[Way, list[Item]] = {}
+    for item in items:
+        if item.signature is not None:
+            item.answer = item.way.scheme.normalise(item.signature)
+            by_way.setdefault(item.way, []).append(item)
+    for way, signed in by_way.items():
+        claims = [Claim(item.message, item.digest, item.answer or b"") for item in signed]
+        for item, is_right in zip(signed, way.verify.each(claims), strict=True):
+            item.is_right = is_right
 
 
 class Job(ABC):

@@ -16,10 +16,10 @@ from policy.algorithms import Algorithm, Digest
 from policy.keccak import keccak256
 from signer.errors import HsmRefusedError
 from signer.hsm.cryptoki import CkMechanism
+from signer.hsm.recovery import ORDER
 
 # RFC 8017, section 9.2, note 1: what precedes the hash in a DigestInfo for SHA-256.
 _SHA256_DIGEST_INFO: Final = bytes.fromhex("3031300d060960864801650304020105000420")
-_SECP256K1_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _DIGEST_SIZE: Final = 32
 _SCALAR_SIZE: Final = 32
 
@@ -35,9 +35,9 @@ def low_s(signature: bytes) -> bytes:
     What is not a signature comes back as it is, for verification to refuse.
     """
     s = int.from_bytes(signature[_SCALAR_SIZE:])
-    if not _SECP256K1_ORDER // 2 < s < _SECP256K1_ORDER:
+    if not ORDER // 2 < s < ORDER:
         return signature
-    return signature[:_SCALAR_SIZE] + (_SECP256K1_ORDER - s).to_bytes(_SCALAR_SIZE)
+    return signature[:_SCALAR_SIZE] + (ORDER - s).to_bytes(_SCALAR_SIZE)
 
 
 def _as_is(data: bytes) -> bytes:

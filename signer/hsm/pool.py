@@ -23,7 +23,7 @@ from signer.hsm.catalogue import Entry
 from signer.hsm.errors import TokenError, code_of, describe
 from signer.hsm.handover import new_desk
 from signer.hsm.health import SessionState, SlotState
-from signer.hsm.job import Item, Job, Way, jobs
+from signer.hsm.job import Item, Job, Way, jobs, verify
 from signer.hsm.limits import Limits, Observer, Silent, SlotStatus
 from signer.hsm.line import Priority
 from signer.hsm.names import KeyVersion
@@ -138,6 +138,7 @@ class Pool:
         ]
         items = [item for each in wanted if isinstance(each, Wanted) for item in each.items]
         self._carry_out(items, now, slot)
+        verify(items)
         return [each.result() if isinstance(each, Wanted) else each for each in wanted]
 
     def _wanted(

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Final
 
-import coincurve
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -18,13 +17,13 @@ from cryptography.hazmat.primitives.serialization import (
 from policy.algorithms import Algorithm
 from signer.errors import SignatureInvalidError
 from signer.hsm.names import KeyVersion
+from signer.hsm.recovery import Digested, recovery
 
 CryptographyKey = ec.EllipticCurvePublicKey | Ed25519PublicKey | RSAPublicKey
 
 EC_ALGORITHMS: Final = frozenset({Algorithm.ECDSA_P256, Algorithm.ECDSA_SECP256K1})
 RSA_ALGORITHMS: Final = frozenset({Algorithm.RSA_PKCS1_SHA256, Algorithm.RSA_PSS_SHA256})
 RSA_BITS: Final = range(2048, 4096 + 1, 8)  # NIST SP 800-131A, table 2, and what is still fast
-_RECOVERY_IDS: Final = range(4)  # SEC 1, section 4.1.6: two choices of x, two of y
 
 
 # Loading costs as much as half a verification, and each key is loaded at every look at the token.
@@ -125,28 +124,7 @@ class PublicKey:
         Raises:
             SignatureInvalidError: none is; the signature is not this key's.
         """
-        found = recovery_id(self.point, digest, signature)
+        found = recovery(self.point).id(Digested(digest, signature))
         if found is None:
             raise SignatureInvalidError(f"the signature is not from {self.name}")
         return found
-
-
-# A signature that was verified by its recovery is asked for its recovery id right after.
-@lru_cache(maxsize=1024)
-def recovery_id(point: bytes, digest: bytes, signature: bytes) -> int | None:
-    """Return the recovery id of a secp256k1 signature; None when it is not the key's.
-
-    What is returned shows that the signature is right, but for a high s.
-    """
-    for candidate in _RECOVERY_IDS:
-        if _recover(digest, signature + bytes([candidate])) == point:
-            return candidate
-    return None
-
-
-def _recover(digest: bytes, signature: bytes) -> bytes | None:
-    try:
-        found = coincurve.PublicKey.from_signature_and_message(signature, digest, hasher=None)
-    except ValueError:
-        return None
-    return found.format(compressed=False)

@@ -34,29 +34,25 @@ class Wanted:
         way = self._way
         data = way.scheme.token_input(message, self._approval.digest)
         way.scheme.check_input(data)
-        return Item(way, data, deadline)
+        return Item(way, data, deadline, message, self._approval.digest)
 
     def result(self) -> bytes | HsmError:
-        """Return the signatures one after the other, verified; or why there are none."""
+        """Return the signatures one after the other, if all are right; or why there are none."""
         try:
-            if len(self.items) == 1:  # nearly all
-                return self._verified(self.items[0], self._approval.message)
-            return b"".join(map(self._verified, self.items, self._messages()))
+            return b"".join(map(self._verified, self.items))
         except HsmError as error:
             # Where one signature exists nothing is certain any more.
             if error.certain and any(item.signature is not None for item in self.items):
                 return OutcomeUnknownError(f"after another signature: {error}")
             return error
 
-    def _verified(self, item: Item, message: bytes) -> bytes:
-        way = self._way
-        signature = way.scheme.normalise(item.result())
-        seat = item.seat
-        if not way.verify(message, self._approval.digest, signature):
+    def _verified(self, item: Item) -> bytes:
+        signature, seat = item.result(), item.seat
+        if not item.is_right:
             if seat is not None:
                 seat.slot.condemn(seat)
             raise SignatureInvalidError(
-                f"{way.name}: the token gave a signature that does not verify"
+                f"{self._way.name}: the token gave a signature that does not verify"
             )
         if seat is not None:
             self._report(item, seat.slot)

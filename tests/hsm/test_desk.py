@@ -14,11 +14,12 @@ from signer.hsm.job import Item, Job, Way
 from signer.hsm.line import BULK_TURN, Priority
 from signer.hsm.mechanisms import SCHEMES
 from signer.hsm.names import KeyVersion
+from signer.hsm.verify import Verifier
 
 pytestmark = pytest.mark.usefixtures("hand_over")
 
 URGENT, BULK = WAYS = [
-    Way(KeyVersion("key", 1), SCHEMES[Algorithm.ED25519], lambda *_: True, priority)
+    Way(KeyVersion("key", 1), SCHEMES[Algorithm.ED25519], Verifier(lambda *_: True), priority)
     for priority in Priority
 ]
 

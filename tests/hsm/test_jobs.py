@@ -27,6 +27,7 @@ from signer.hsm.limits import Limits
 from signer.hsm.line import Priority
 from signer.hsm.mechanisms import SCHEMES
 from signer.hsm.names import KeyVersion
+from signer.hsm.verify import Verifier
 from tests.support.signing import approval
 from tests.support.switched import SwitchedToken
 
@@ -64,7 +65,7 @@ def at(places: set[int], fault: Callable[[bytes], bytes | int]) -> Callable[[byt
 
 def way(priority: Priority, seconds: float) -> Way:
     """Return a way of a known pace."""
-    made = Way(KeyVersion("key", 1), SCHEMES[P256], lambda *_: True, priority)
+    made = Way(KeyVersion("key", 1), SCHEMES[P256], Verifier(lambda *_: True), priority)
     made.pace.note(seconds)
     return made
 

@@ -4,7 +4,7 @@ import pytest
 
 from policy.algorithms import Algorithm, Digest
 from signer.hsm import Pool
-from signer.hsm.verify import Verifier, verifier
+from signer.hsm.verify import Claim, Verifier, verifier
 from tests.support.signing import Sign
 
 N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -48,6 +48,21 @@ def test_keccak_right_and_wrong(pool: Pool, sign: Sign) -> None:
         flipped = good[:-1] + bytes([good[-1] ^ 1])
         for bad in (flipped, good[:-1], good + b"\0", b"", bytes(64), b"\xff" * 64):
             assert not verify(message, Digest.KECCAK256, bad)
+
+
+@pytest.mark.parametrize("algorithm", ASYMMETRIC)
+def test_several_together(pool: Pool, sign: Sign, algorithm: Algorithm) -> None:
+    """Each of several signatures is judged by itself, whatever stands beside it."""
+    secp256k1 = algorithm is Algorithm.ECDSA_SECP256K1
+    digests = [Digest.NATIVE, Digest.KECCAK256] if secp256k1 else [Digest.NATIVE]
+    claims = [
+        Claim(message, digest, sign(algorithm, MESSAGE, digest))
+        for digest in digests * 2
+        for message in (MESSAGE, b"other")
+    ]
+    verify = _verifier(pool, algorithm)
+    assert verify.each(claims) == [True, False] * (len(claims) // 2)
+    assert verify.each([]) == []
 
 
 @pytest.mark.parametrize("digest", [Digest.NATIVE, Digest.KECCAK256])
