@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from msgspec import structs
 
-from policy import abi, amounts, fields
+from policy import amounts, calldata
 from policy.compare.edit import Edit
 from policy.compare.requests import requests
 from policy.contracts import PinnedCall
@@ -105,35 +105,8 @@ def _calls(edit: Edit, call: PinnedCall) -> Asks:
         fees = tuple(item for item in ask.facts.transfers if item.role is Role.FEE)
         moved = next((item for item in ask.facts.transfers if item.role is not Role.FEE), None)
         value = moved.amount if moved and call.amount is None else 0
-        for data in _data(call, moved):
+        for data in calldata.written(call, moved):
             made = ContractCall(call.contract, value, data.hex())
             said = {"action": CONTRACT_CALL, "chain_id": call.chain_id, "call": made}
             facts = structs.replace(ask.facts, transfers=fees, **said)
             yield structs.replace(ask, facts=facts), at_ms
-
-
-def _data(call: PinnedCall, moved: Transfer | None) -> Iterator[bytes]:
-    """Return the call's data, with nothing and with something in its free parameters."""
-    for free in (bytes(abi.WORD), bytes(abi.WORD - 1) + b"\1", b"\1" + bytes(abi.WORD - 1)):
-        words = [
-            call.fixed.get(index, free if item.is_clean(free) else bytes(abi.WORD))
-            for index, item in enumerate(call.method.parameters)
-        ]
-        if moved is not None:
-            _fill(words, call, moved)
-        yield call.method.selector + b"".join(words)
-
-
-def _fill(words: list[bytes], call: PinnedCall, moved: Transfer) -> None:
-    """Write what moves into the parameters that say so."""
-    if call.amount is not None:
-        words[call.amount] = moved.amount.to_bytes(abi.WORD)
-    if call.destination is not None:
-        words[call.destination] = _address(str(moved.destination))
-    if call.asset_from is not None:
-        words[call.asset_from] = _address(moved.asset.rpartition(":")[2])
-
-
-def _address(text: str) -> bytes:
-    """Return an address's word; what is none can't be said in a call."""
-    return bytes.fromhex(text[2:] if fields.is_ethereum(text) else "").rjust(abi.WORD, b"\0")

@@ -7,11 +7,15 @@ from policy.model import Ask
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A request that the engine allows: when it comes and who approved it."""
+    """A request that the engine allows: when it comes and who approved it.
+
+    ``payload`` is what says so, of an action whose payloads are written here.
+    """
 
     ask: Ask
     at_ms: int
     approved_by: frozenset[str] = frozenset()
+    payload: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,15 @@ from typing import Any, NamedTuple
 from policy import amounts
 from policy.markets import PRICE_DECIMALS
 from policy.model import Ask, Facts, Role, Side, Transfer
-from policy.prove import scope
+from policy.prove import scope, shapes
 from policy.prove.answer import Step
 from policy.prove.questions import Question
 from policy.prove.scope import LISTED
+from policy.prove.shapes import Shape
 from policy.rules import Grant, KeyPolicy, Limit, Per, Policy
 
 _OTHER = object()  # stands for every value that neither policy nor question names
+_SOLUTIONS = 30  # tried until one is a request that the engine allows
 _TIMES = 20  # openings of a grant at which a request is tried
 
 
@@ -30,6 +32,10 @@ class Choice:
         """Return that it is one of the values."""
         numbers = [self._values.index(value) for value in values if value in self._values]
         return self._z3.Or(*(self._number == number for number in numbers))
+
+    def unlike(self, model: Any) -> Any:
+        """Return that it is another value than a solution has."""
+        return self._number != model.eval(self._number, model_completion=True)
 
     def chosen(self, model: Any) -> Any:
         """Return the value that a solution has."""
@@ -73,22 +79,39 @@ class Model:
             for n, place in enumerate(self._places)
         }
         self._moved = {asset: self._sum(asset) for asset in key.limits}
+        self._shapes = {
+            grant.action: shapes.of(policy, key, grant.action) for grant in self._grants
+        }
         self._granted = {grant.id: self._grant(grant) for grant in self._grants}
         self._solver.add(*self._possible(), z3.Or(*self._granted.values()))
         self._solver.add(*(self._limit(name, limit) for name, limit in key.limits.items()))
         self._solver.add(self._claim_broken())
 
     def broken(self) -> bool:
-        """Whether there is a solution; ``requests`` are made of it."""
-        return bool(self._solver.check() == self._z3.sat)
+        """Whether there may be a solution; ``requests`` are made of them."""
+        return bool(self._solver.check() != self._z3.unsat)
 
     def requests(self) -> Iterator[Step]:
-        """Yield what the solution stands for, under each grant that it fits, at several times."""
-        model = self._solver.model()
-        for grant in self._grants:
-            if self._z3.is_true(model.eval(self._granted[grant.id], model_completion=True)):
-                for at_ms in islice(scope.openings(grant), _TIMES):
-                    yield self._step(model, grant, at_ms)
+        """Yield what solutions stand for, under each grant that they fit, at several times."""
+        for _ in range(_SOLUTIONS):
+            if self._solver.check() != self._z3.sat:
+                return
+            model = self._solver.model()
+            for grant in self._grants:
+                if self._z3.is_true(model.eval(self._granted[grant.id], model_completion=True)):
+                    for at_ms in islice(scope.openings(grant), _TIMES):
+                        yield self._step(model, grant, at_ms)
+            self._solver.add(self._unlike(model))
+
+    def _unlike(self, model: Any) -> Any:
+        """Another caller, another fact, or something else that moves: not just how much."""
+        z3 = self._z3
+        moving = [has for has, _ in self._paid.values()]
+        moving += [fee > 0 for fee in self._fees.values()]
+        return z3.Or(
+            *(choice.unlike(model) for choice in (self._caller, *self._facts.values())),
+            *(item != model.eval(item, model_completion=True) for item in moving),
+        )
 
     def _possible(self) -> Iterator[Any]:
         """What holds for any request, whatever the policy."""
@@ -109,20 +132,60 @@ class Model:
         """All rules of a grant but its hours and dates: see ``policy.rules.RULES``."""
         listed = [self._facts[fact].one_of(getattr(grant, field)) for fact, field in LISTED.items()]
         callers = self._caller.one_of(grant.callers)
+        shape = self._shapes[grant.action]
+        shaped = [] if shape is None else self._shaped(grant, shape)
         return self._z3.And(
-            callers, *listed, self._moves(grant), self._priced(grant), self._approved(grant)
+            callers, *listed, self._moves(grant), self._priced(grant), self._approved(grant), *shaped
         )
+
+    def _shaped(self, grant: Grant, shape: Shape) -> Iterator[Any]:
+        """What holds for any payload of the action beside."""
+        z3, facts, limits = self._z3, self._facts, self._key.limits
+        for fact, nothing in shapes.UNSAID.items():
+            yield facts[fact].one_of((nothing,))
+        own = facts["source"].one_of((None,))
+        of_others = facts["source"].one_of(filter(shapes.is_account, grant.sources))
+        funds = {is_own: own if is_own else of_others for is_own in shape.gas}
+        yield z3.Or(*funds.values())
+        pays_gas = z3.Or(*(funds[is_own] for is_own, pays in shape.gas.items() if pays))
+        for name, fee in self._fees.items():
+            coin = limits[name].asset
+            at_home = facts["chain_id"].one_of((coin.chain_id,)) if coin.is_native else False
+            yield z3.Or(fee == 0, z3.And(at_home, pays_gas))
+        for (name, _), (has, amount) in self._paid.items():
+            chain_id = shape.chain_id or limits[name].asset.chain_id
+            yield z3.Implies(has, facts["chain_id"].one_of((chain_id,)))
+            yield amount <= shape.most
+        yield z3.Or(*(has for has, _ in self._paid.values())) == shape.moves
+        if shape.single:
+            yield from self._paid_once()
+
+    def _paid_once(self) -> Iterator[Any]:
+        """One destination gets it all."""
+        z3 = self._z3
+        yield z3.AtMost(*(has for has, _ in self._paid.values()), 1)
+        for (name, _), (_, amount) in self._paid.items():
+            yield from (amount <= most for most in self._most_each(name))
 
     def _moves(self, grant: Grant) -> Any:
         z3 = self._z3
         allowed = {
             (asset, place)
             for asset, place in self._paid
-            if asset in grant.assets and place.within(grant.destinations)
+            if asset in grant.assets
+            and place.within(grant.destinations)
+            and self._payable(grant, asset, place)
         }
         something = z3.Or(*(self._paid[pair][0] for pair in allowed)) if grant.assets else True
         others = [z3.Not(has) for pair, (has, _) in self._paid.items() if pair not in allowed]
         return z3.And(something, *others)
+
+    def _payable(self, grant: Grant, name: str, place: Place) -> tuple[str, ...]:
+        """Return who of a place can be paid the asset by some payload of the action."""
+        shape, asset = self._shapes[grant.action], self._key.limits[name].asset
+        if shape is None:
+            return place.members
+        return tuple(member for member in place.members if shape.pays(asset, member))
 
     def _priced(self, grant: Grant) -> Any:
         if grant.worst_price is None:
@@ -182,33 +245,36 @@ class Model:
         said = {fact: choice.chosen(model) for fact, choice in self._facts.items()}
         number = self._number(model, self._price)
         price = amounts.to_text(number, PRICE_DECIMALS) if said["side"] is not None else None
-        facts = Facts(grant.action, tuple(self._transfers(model)), price=price, **said)
+        facts = Facts(grant.action, tuple(self._transfers(model, grant)), price=price, **said)
         ask = Ask(self._key.name, min(self._key.formats), caller, facts, scope.address(grant))
         known = grant.approval.approvers - {caller} if grant.approval else frozenset[str]()
         approvers = sorted(known)[: self._number(model, self._approvals)]
         return Step(ask, at_ms, frozenset(approvers))
 
-    def _transfers(self, model: Any) -> Iterator[Transfer]:
+    def _transfers(self, model: Any, grant: Grant) -> Iterator[Transfer]:
         for (asset, place), (has, amount) in self._paid.items():
             if self._z3.is_true(model.eval(has, model_completion=True)):
-                yield from self._spread(asset, place, self._number(model, amount))
+                members = self._payable(grant, asset, place)
+                yield from self._spread(asset, members, self._number(model, amount))
         for asset, fee in self._fees.items():
             if number := self._number(model, fee):
                 yield Transfer(self._ref(asset), number, None, Role.FEE)
 
-    def _spread(self, asset: str, place: Place, amount: int) -> Iterator[Transfer]:
+    def _spread(self, asset: str, members: Iterable[str], amount: int) -> Iterator[Transfer]:
         """Pay one destination after the other as much as its own window takes."""
-        windows = self._key.limits[asset].windows
-        most = [
-            window.max_total
-            for window in windows
-            if window.per is Per.DESTINATION and window.max_total is not None
-        ]
-        for number, member in enumerate(place.members):
-            share = min([amount, *most])
+        for number, member in enumerate(members):
+            share = min([amount, *self._most_each(asset)])
             if share or number == 0:
                 yield Transfer(self._ref(asset), share, member)
             amount -= share
+
+    def _most_each(self, asset: str) -> list[int]:
+        """Return what windows let each destination have."""
+        return [
+            window.max_total
+            for window in self._key.limits[asset].windows
+            if window.per is Per.DESTINATION and window.max_total is not None
+        ]
 
     def _ref(self, asset: str) -> str:
         return self._key.limits[asset].asset.ref

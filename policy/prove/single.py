@@ -1,9 +1,9 @@
 """Claims on each single request: Z3 looks for one that the policy allows and that breaks it."""
 
-from policy.engine import Unused, decide
-from policy.model import Role
+from policy.engine import Unused, decide, read
 from policy.prove import scope
 from policy.prove.answer import Answer, Disproven, NotProven, Proven, Step
+from policy.prove.payloads import restated
 from policy.prove.questions import Question
 from policy.prove.request import Model
 from policy.rules import KeyPolicy, Policy
@@ -25,11 +25,12 @@ def _about(policy: Policy, key: KeyPolicy, question: Question) -> Answer:
     model = Model(policy, key, question)
     if not model.broken():
         return Proven()
-    steps = (step for step in model.requests() if _allows(policy, step))
+    said = (said for step in model.requests() if (said := restated(policy, step)))
+    steps = (step for step in said if _allows(policy, step))
     found = next((step for step in steps if breaks(policy, question, step)), None)
     if found is not None:
         return Disproven((found,))
-    return NotProven(f"{key.name}: the engine refuses what the model allows, as at any hour tried")
+    return NotProven(f"{key.name}: the engine refuses whatever payload was tried, as at any hour")
 
 
 def _allows(policy: Policy, step: Step) -> bool:
@@ -37,15 +38,19 @@ def _allows(policy: Policy, step: Step) -> bool:
 
 
 def breaks(policy: Policy, question: Question, step: Step) -> bool:
-    """Whether a request is one in question and breaks the claim, by its facts alone."""
-    ask, facts = step.ask, step.ask.facts
+    """Whether a request is one in question and breaks the claim, as the engine reads it."""
+    ask = step.ask
+    request, _ = read(policy, ask, step.at_ms, step.approved_by)
     if question.callers and ask.caller not in question.callers:
         return False
-    if question.actions and facts.action not in question.actions:
+    if question.actions and request.facts.action not in question.actions:
         return False
     asset = policy.assets[question.asset] if question.asset else None
-    moved = [item for item in facts.transfers if asset is None or item.asset == asset.ref]
-    total = sum(item.amount for item in moved)
+    moved, paid = request.moved, request.paid
+    if asset is not None:
+        moved = {name: amount for name, amount in moved.items() if name == asset.name}
+        paid = {name: shares for name, shares in paid.items() if name == asset.name}
+    total = sum(moved.values())
     if question.per_request:
         return total > question.base_units(policy, question.per_request)
     if question.approvals:
@@ -53,6 +58,6 @@ def breaks(policy: Policy, question: Question, step: Step) -> bool:
         others = len(step.approved_by - {ask.caller})
         return total > above and others < question.approvals.quorum
     if question.destinations:
-        paid = (item for item in moved if item.role is not Role.FEE)
-        return any(item.destination not in (question.destinations or ()) for item in paid)
+        places = {place for shares in paid.values() for place in shares}
+        return not places <= set(question.destinations)
     return bool(moved) or asset is None

@@ -17,7 +17,7 @@ _ACTIONS = {  # what the Safe does for itself; transferFrom would have two sourc
 }
 # What else the struct holds: a refund of gas is a payment to anybody, and operation 1 runs
 # foreign code as the Safe.
-_FIXED = {
+FIXED = {
     "operation": 0,
     "safeTxGas": 0,
     "baseGas": 0,
@@ -28,7 +28,7 @@ _FIXED = {
 
 
 def _facts(domain: Domain, message: Values) -> Facts:
-    for name, expected in _FIXED.items():
+    for name, expected in FIXED.items():
         if message[name] != expected:
             raise _unsupported(name, f"is {message[name]}; only {expected} is taken")
     to, data = message["to"], message["data"]
