@@ -1,19 +1,23 @@
 """Spends as much as the engine lets pass, as early as it does."""
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from heapq import heappop, heappush
 from itertools import islice
 
 from msgspec.structs import replace
 
 from policy import amounts
-from policy.engine import decide
+from policy.assets import Asset
+from policy.engine import decide, read
 from policy.markets import PRICE_DECIMALS
 from policy.model import Ask, Counter, Facts, Role, Transfer, Used
-from policy.prove import scope
+from policy.prove import scope, shapes
 from policy.prove.answer import Step
+from policy.prove.payloads import restated
 from policy.prove.questions import Question
 from policy.prove.scope import LISTED
+from policy.prove.shapes import Shape
 from policy.rules import Grant, KeyPolicy, Policy
 from policy.windows import Window
 
@@ -21,9 +25,6 @@ _MOST_STEPS = 2000
 _MOST_TIMES = 5000
 _MOST_PLACES = 20
 _HOUR_MS = 3_600_000
-
-
-Shape = tuple[tuple[Transfer, ...], Transfer]  # what else a request moves, and the asset
 
 
 class Greedy:
@@ -45,9 +46,9 @@ class Greedy:
         sum_ = 0
         for now_ms in islice(self._times(start_ms), _MOST_TIMES):
             self._now = now_ms
-            for step, amount in self._spend():
+            for step in self._spend():
                 steps.append(step)
-                sum_ += 1 if self._counting else amount
+                sum_ += 1 if self._counting else self._moved(step)
                 if sum_ > most:
                     return tuple(steps)
                 if len(steps) == _MOST_STEPS:
@@ -81,32 +82,38 @@ class Greedy:
         keys = scope.keys(self._policy, self._question)
         return [key for key in keys if self._asset in key.limits]
 
-    def _spend(self) -> Iterator[tuple[Step, int]]:
+    def _moved(self, step: Step) -> int:
+        request, _ = read(self._policy, step.ask, step.at_ms, step.approved_by)
+        return request.moved.get(self._asset, -1)
+
+    def _spend(self) -> Iterator[Step]:
         for key in self._keys():
             callers = set(scope.callers(key, self._question))
             for grant in scope.grants(key, self._question):
                 for caller in sorted(grant.callers & callers):
-                    for before, last in self._shapes(key, grant):
-                        yield from self._until_refused(key, grant, caller, (before, last))
+                    for facts in self._facts(key, grant):
+                        yield from self._until_refused(key, grant, caller, facts)
 
     def _until_refused(
-        self, key: KeyPolicy, grant: Grant, caller: str, shape: Shape
-    ) -> Iterator[tuple[Step, int]]:
+        self, key: KeyPolicy, grant: Grant, caller: str, facts: Facts
+    ) -> Iterator[Step]:
         while True:
-            amount = (
-                1 if self._counting else self._room(_step(key, grant, caller, shape, 1, self._now))
-            )
-            step = _step(key, grant, caller, shape, amount, self._now)
+            amount = 1 if self._counting else self._room(self._step(key, grant, caller, facts, 1))
+            step = self._step(key, grant, caller, facts, amount)
+            if step is None or amount < 1:
+                return
             decision = decide(self._policy, step.ask, self, self._now, step.approved_by)
-            if amount < 1 or not decision.allowed:
+            if not decision.allowed or self._moved(step) != amount:
                 return
             for charge in decision.charges:
                 window = self._windows.setdefault(charge.counter, Window(charge.counter.span_ms))
                 window.charge(self._now, charge.amount, charge.requests)
-            yield step, amount
+            yield step
 
-    def _room(self, probe: Step) -> int:
+    def _room(self, probe: Step | None) -> int:
         """Return how much one more request may move."""
+        if probe is None:
+            return 0
         decision = decide(self._policy, probe.ask, self, self._now, probe.approved_by)
         left = [
             state.max_total - state.before.total
@@ -115,28 +122,54 @@ class Greedy:
         ]
         return min([self._policy.keys[probe.ask.key].limits[self._asset].per_request, *left])
 
-    def _shapes(self, key: KeyPolicy, grant: Grant) -> Iterator[Shape]:
-        """Yield ways to move the asset: a payment to each destination, or else a fee."""
-        limits, places = key.limits, sorted(grant.destinations)
-        if self._asset in grant.assets:
-            for place in places[:_MOST_PLACES]:
-                yield (), Transfer(limits[self._asset].asset.ref, 0, place)
-            return
-        paid = [limits[asset].asset.ref for asset in sorted(grant.assets)[:1]]
-        before = tuple(Transfer(ref, 0, places[0]) for ref in paid)
-        yield before, Transfer(limits[self._asset].asset.ref, 0, None, Role.FEE)
+    def _step(
+        self, key: KeyPolicy, grant: Grant, caller: str, facts: Facts, amount: int
+    ) -> Step | None:
+        """Return a request that moves so much; None where no payload says it."""
+        *before, last = facts.transfers
+        facts = replace(facts, transfers=(*before, replace(last, amount=amount)))
+        approvers = grant.approval.approvers if grant.approval else frozenset[str]()
+        ask = Ask(key.name, min(key.formats), caller, facts, scope.address(grant))
+        return restated(self._policy, Step(ask, self._now, approvers - {caller}))
+
+    def _facts(self, key: KeyPolicy, grant: Grant) -> Iterator[Facts]:
+        """Yield ways to move the asset, by the last transfer: a payment, or else a fee."""
+        shape, asset = shapes.of(self._policy, key, grant.action), key.limits[self._asset].asset
+        payments = list(islice(_payments(key, grant, shape, {asset.name}), _MOST_PLACES))
+        ways: list[tuple[Transfer, ...]] = [(payment,) for payment in payments]
+        if not payments:
+            others = {
+                name
+                for name in grant.assets
+                if shape is None or shape.at(key.limits[name].asset) == asset.chain_id
+            }
+            beside = islice(_payments(key, grant, shape, others), 1)
+            ways = [(*beside, Transfer(asset.ref, 0, None, Role.FEE))]
+        for transfers in ways:
+            yield from _saying(grant, shape, Facts(grant.action, transfers), asset)
 
 
-def _step(key: KeyPolicy, grant: Grant, caller: str, shape: Shape, amount: int, at_ms: int) -> Step:
-    before, last = shape
-    approvers = grant.approval.approvers if grant.approval else frozenset[str]()
-    facts = Facts(
-        grant.action,
-        (*before, replace(last, amount=amount)),
-        **{fact: min(getattr(grant, field), key=str) for fact, field in LISTED.items()},
-    )
+def _payments(
+    key: KeyPolicy, grant: Grant, shape: Shape | None, assets: AbstractSet[str]
+) -> Iterator[Transfer]:
+    """Yield payments of nothing that the grant and some payload let pass."""
+    for name in sorted(grant.assets & assets):
+        asset = key.limits[name].asset
+        for place in sorted(grant.destinations):
+            if shape is None or shape.pays(asset, place):
+                yield Transfer(asset.ref, 0, place)
+
+
+def _saying(grant: Grant, shape: Shape | None, facts: Facts, asset: Asset) -> Iterator[Facts]:
+    """Say what the grant lists, and that the funds are of any kind that payloads move."""
+    listed = {fact: min(getattr(grant, field), key=str) for fact, field in LISTED.items()}
     if grant.worst_price:
         side, worst = min(grant.worst_price.items())
-        facts = replace(facts, side=side, price=amounts.to_text(worst, PRICE_DECIMALS))
-    ask = Ask(key.name, min(key.formats), caller, facts, scope.address(grant))
-    return Step(ask, at_ms, approvers - {caller})
+        listed |= {"side": side, "price": amounts.to_text(worst, PRICE_DECIMALS)}
+    if shape is None:
+        yield replace(facts, **listed)
+        return
+    listed["chain_id"] = shape.at(asset)
+    for source in (None, *shapes.accounts(grant.sources)[:1]):
+        if source in grant.sources and (source is None) in shape.gas:
+            yield replace(facts, **(listed | {"source": source}))

@@ -13,7 +13,7 @@ from policy import calldata
 from policy.contracts import PinnedCall
 from policy.model import Facts, Role, Transfer
 from policy.payloads import decode
-from policy.payloads.ethereum import erc20, address, rlp, safe, transaction, typed_data
+from policy.payloads.ethereum import address, erc20, rlp, safe, transaction, typed_data
 from policy.prove import shapes
 from policy.prove.answer import Step
 from policy.reasons import PayloadError
@@ -100,7 +100,9 @@ def _call(policy: Policy, facts: Facts) -> Call | None:
     action = facts.action.removeprefix(shapes.SAFES)
     if action not in erc20.ACTIONS:
         return _account(moved.destination), moved.amount, b""
-    source = [calldata.address(facts.source)] if action == shapes.OF_ANOTHER and facts.source else []
+    source = (
+        [calldata.address(facts.source)] if action == shapes.OF_ANOTHER and facts.source else []
+    )
     words = [*source, calldata.address(str(moved.destination)), moved.amount.to_bytes(erc20.WORD)]
     token = moved.asset.rpartition(":")[2]
     return _account(token), 0, _SELECTORS[action] + b"".join(words)

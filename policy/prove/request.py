@@ -135,7 +135,12 @@ class Model:
         shape = self._shapes[grant.action]
         shaped = [] if shape is None else self._shaped(grant, shape)
         return self._z3.And(
-            callers, *listed, self._moves(grant), self._priced(grant), self._approved(grant), *shaped
+            callers,
+            *listed,
+            self._moves(grant),
+            self._priced(grant),
+            self._approved(grant),
+            *shaped,
         )
 
     def _shaped(self, grant: Grant, shape: Shape) -> Iterator[Any]:
@@ -144,7 +149,7 @@ class Model:
         for fact, nothing in shapes.UNSAID.items():
             yield facts[fact].one_of((nothing,))
         own = facts["source"].one_of((None,))
-        of_others = facts["source"].one_of(filter(shapes.is_account, grant.sources))
+        of_others = facts["source"].one_of(shapes.accounts(grant.sources))
         funds = {is_own: own if is_own else of_others for is_own in shape.gas}
         yield z3.Or(*funds.values())
         pays_gas = z3.Or(*(funds[is_own] for is_own, pays in shape.gas.items() if pays))
@@ -153,8 +158,8 @@ class Model:
             at_home = facts["chain_id"].one_of((coin.chain_id,)) if coin.is_native else False
             yield z3.Or(fee == 0, z3.And(at_home, pays_gas))
         for (name, _), (has, amount) in self._paid.items():
-            chain_id = shape.chain_id or limits[name].asset.chain_id
-            yield z3.Implies(has, facts["chain_id"].one_of((chain_id,)))
+            there = facts["chain_id"].one_of((shape.at(limits[name].asset),))
+            yield z3.Implies(has, there)
             yield amount <= shape.most
         yield z3.Or(*(has for has, _ in self._paid.values())) == shape.moves
         if shape.single:
@@ -162,8 +167,9 @@ class Model:
 
     def _paid_once(self) -> Iterator[Any]:
         """One destination gets it all."""
-        z3 = self._z3
-        yield z3.AtMost(*(has for has, _ in self._paid.values()), 1)
+        pays = [has for has, _ in self._paid.values()]
+        if pays:
+            yield self._z3.AtMost(*pays, 1)
         for (name, _), (_, amount) in self._paid.items():
             yield from (amount <= most for most in self._most_each(name))
 

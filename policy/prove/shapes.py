@@ -4,7 +4,7 @@ A shape allows whatever some decoder can read, and little more, so that a proof 
 one about payloads. An action without a shape is taken to say anything.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from policy import fields
@@ -12,7 +12,7 @@ from policy.abi import WORD
 from policy.amounts import MAX_AMOUNT
 from policy.assets import Asset
 from policy.contracts import PinnedCall
-from policy.payloads.ethereum import calls, erc20, transaction, typed_data
+from policy.payloads.ethereum import calls, erc20, pinned, transaction, typed_data
 from policy.rules import KeyPolicy, Policy
 
 # Whether payloads that move the key's own funds pay for gas, and those that move another
@@ -54,6 +54,10 @@ class Shape(NamedTuple):
     single: bool = True
     chain_id: int | None = None
 
+    def at(self, asset: Asset) -> int | None:
+        """Return the chain on which it pays an asset."""
+        return self.chain_id or asset.chain_id
+
 
 def of(policy: Policy, key: KeyPolicy, action: str) -> Shape | None:
     """Return the shape of an action's payloads that the key takes; None for any."""
@@ -85,17 +89,21 @@ def _pays(call: PinnedCall) -> Callable[[Asset, str], bool]:
     return pays
 
 
-def is_account(text: str | None) -> bool:
-    """Whether it is an address on an Ethereum chain."""
-    return text is not None and fields.is_ethereum(text)
+def accounts(sources: Iterable[str | None]) -> list[str]:
+    """Return which are addresses on an Ethereum chain."""
+    return sorted(text for text in sources if text is not None and fields.is_ethereum(text))
 
 
 def _token(asset: Asset, destination: str) -> bool:
-    return asset.chain_id is not None and not asset.is_native and fields.is_ethereum(destination)
+    return asset.chain_id is not None and not asset.is_native and _is_payee(destination)
 
 
 def _coin(asset: Asset, destination: str) -> bool:
-    return asset.is_native and fields.is_ethereum(destination)
+    return asset.is_native and _is_payee(destination)
+
+
+def _is_payee(destination: str) -> bool:
+    return fields.is_ethereum(destination) and destination != pinned.NONE
 
 
 def _usual(action: str) -> Shape:

@@ -34,7 +34,13 @@ PUT = {
 def calling(write: Write) -> Callable[..., Policy]:
     """Return a policy that grants a pinned call, or another action."""
 
-    def made(call: Tree, *, formats: tuple[str, ...] = ("ethereum.transaction",), **grant: Any) -> Policy:
+    def made(
+        call: Tree,
+        *,
+        formats: tuple[str, ...] = ("ethereum.transaction",),
+        per: str = "key",
+        **grant: Any,
+    ) -> Policy:
         said = {
             "id": "g",
             "callers": ["a.example"],
@@ -43,12 +49,14 @@ def calling(write: Write) -> Callable[..., Policy]:
             "assets": [USDC, ETH],
             "destinations": [CONTRACT, HOLDER],
         }
-        hour = {"span": "1h", "total": "9"}
+        hour = {"span": "1h", "total": "9" if per == "key" else "3", "per": per}
         key = {
             "algorithm": "ecdsa-secp256k1",
             "payloads": [*formats],
             "grants": [{name: value for name, value in (said | grant).items() if value}],
-            "limits": [{"asset": name, "per_request": "5", "windows": [hour]} for name in (USDC, ETH)],
+            "limits": [
+                {"asset": name, "per_request": "5", "windows": [hour]} for name in (USDC, ETH)
+            ],
         }
         vault = {"address": CONTRACT, "chain_id": 1, "calls": {"put": call}}
         assets = {USDC: {"decimals": 6, "contract": TOKEN}}
@@ -88,3 +96,124 @@ def test_a_call_pays_nothing_but_what_it_is_pinned_to(calling: Any, asked: Any) 
     assert asked(policy, asset=ETH, destinations=[SAFE]) == Proven()
     assert isinstance(asked(policy, asset=ETH, never=True), Disproven)
     assert isinstance(asked(policy, asset=USDC, destinations=[SAFE]), Disproven)
+
+
+WRAP = {"signature": "put(bytes4 tag)", "amount": "msg.value", "fixed": {"tag": "0x00000001"}}
+ANY: Tree = {
+    "signature": "put(uint24 sum, address token, address to, bool now)",
+    "amount": "sum",
+    "asset_from": "token",
+    "destination": "to",
+    "free": ["now"],
+}
+HOME = {"signature": "put(uint256 sum)", "amount": "sum", "asset": USDC, "role": "allowance"}
+# Calls, what they can pay (an asset and to whom) and what they can't.
+PINNED = [
+    (PUT, {(USDC, CONTRACT), (USDC, HOLDER)}),
+    (WRAP, {(ETH, CONTRACT)}),
+    (ANY, {(USDC, CONTRACT), (USDC, HOLDER)}),
+    (HOME, {(USDC, CONTRACT)}),
+]
+FROM_SAFE: Tree = {"formats": ("ethereum.typed-data",), "sources": [SAFE]}
+FROM_EITHER: Tree = {"formats": ("ethereum.typed-data", "ethereum.transaction")}
+
+
+@pytest.mark.parametrize("funds", [{}, FROM_SAFE, FROM_EITHER])
+@pytest.mark.parametrize(("call", "pays"), PINNED)
+def test_each_call_pays_what_and_whom_its_pin_says(
+    calling: Any, asked: Any, call: Tree, pays: set[tuple[str, str]], funds: Tree
+) -> None:
+    """Whatever is granted beside is proven never to be paid; what is paid is a real call."""
+    policy = calling(call, **funds)
+    for asset in (USDC, ETH):
+        for place, other in ((CONTRACT, HOLDER), (HOLDER, CONTRACT)):
+            answer = asked(policy, asset=asset, destinations=[other])
+            assert isinstance(answer, Disproven if (asset, place) in pays else Proven)
+
+
+@pytest.mark.parametrize("call", [PUT, ANY | {"signature": ANY["signature"].replace("24", "32")}])
+@pytest.mark.parametrize("funds", [{}, FROM_SAFE, FROM_EITHER])
+def test_within_an_interval_calls_take_what_windows_leave(
+    calling: Any, asked: Any, call: Tree, funds: Tree
+) -> None:
+    """Neither a base unit more nor less, in requests that are calls one after the other."""
+    policy = calling(call, **funds)
+    for claim, holds in (("9", True), ("8.999999", False)):
+        answer = asked(policy, asset=USDC, window={"span": "1h", "total": claim})
+        assert isinstance(answer, Proven if holds else Disproven)
+
+
+@pytest.mark.parametrize("call", [PUT, {"signature": "put(bool now)", "fixed": {"now": "true"}}])
+def test_the_gas_of_calls_is_a_counterexample_too(calling: Any, asked: Any, call: Tree) -> None:
+    """What is not paid is burnt: by transactions, and by nothing that a Safe does."""
+    assets = None if "amount" not in call else [USDC]
+    places = assets and [HOLDER]
+    policy = calling(call, assets=assets, destinations=places)
+    assert isinstance(asked(policy, asset=ETH, per_request="4.9"), Disproven)
+    assert isinstance(asked(policy, asset=ETH, window={"span": "1h", "total": "8"}), Disproven)
+    assert asked(policy, asset=ETH, window={"span": "1h", "total": "9"}) == Proven()
+    policy = calling(call, assets=assets, destinations=places, **FROM_SAFE)
+    assert asked(policy, asset=ETH, per_request="0") == Proven()
+    window = {"span": "1h", "total": "8"}
+    assert isinstance(asked(policy, asset=ETH, window=window), NotProven)
+
+
+def test_a_parameter_says_no_more_than_its_bits(calling: Any, asked: Any) -> None:
+    """A larger amount than its type holds is never paid."""
+    policy = calling(PUT | {"signature": str(PUT["signature"]).replace("256", "16")})
+    assert asked(policy, asset=USDC, per_request="0.065535") == Proven()
+    assert isinstance(asked(policy, asset=USDC, per_request="0.065534"), Disproven)
+
+
+def test_one_call_pays_one_destination(calling: Any, asked: Any, write: Write) -> None:
+    """What each may get never adds up in one request."""
+    policy = calling(PUT, per="destination")
+    assert asked(policy, asset=USDC, per_request="3") == Proven()
+    assert isinstance(asked(policy, asset=USDC, per_request="2.999999"), Disproven)
+
+
+def test_where_one_solution_is_no_payload_another_is_found(calling: Any, asked: Any) -> None:
+    """A Safe calls any contract but itself: neither a false example nor a false proof."""
+    formats = {"formats": ("ethereum.typed-data",)}
+    policy = calling(PUT, sources=[CONTRACT, SAFE], **formats)
+    answer = asked(policy, asset=USDC, never=True)
+    assert isinstance(answer, Disproven)
+    assert answer.steps[0].ask.facts.source == SAFE
+    policy = calling(PUT, sources=[CONTRACT], **formats)
+    assert isinstance(asked(policy, asset=USDC, never=True), NotProven)
+
+
+OTHERS = [
+    ("native.transfer", ETH, {}),
+    ("ethereum.blob", ETH, {}),
+    ("ethereum.set-code", ETH, {}),
+    ("erc20.transfer", USDC, {}),
+    ("erc20.approve", USDC, {}),
+    ("erc20.transferFrom", USDC, {"sources": [SAFE]}),
+    ("safe.native.transfer", ETH, FROM_SAFE),
+    ("safe.erc20.transfer", USDC, FROM_SAFE),
+    ("safe.erc20.approve", USDC, FROM_SAFE),
+]
+
+
+@pytest.mark.parametrize(("action", "asset", "funds"), OTHERS)
+def test_every_other_action_of_accounts_is_shown_as_a_payload(
+    calling: Any, asked: Any, action: str, asset: str, funds: Tree
+) -> None:
+    """Coins are paid by transfers of coins and tokens by those of tokens, alone or in a row."""
+    policy = calling(PUT, action=action, **funds)
+    (other,) = {USDC, ETH} - {asset}
+    assert asked(policy, asset=other, destinations=[SAFE]) == Proven()
+    assert isinstance(asked(policy, asset=asset, destinations=[HOLDER]), Disproven)
+    assert isinstance(asked(policy, asset=asset, per_request="4.9"), Disproven)
+    assert isinstance(asked(policy, asset=asset, window={"span": "1h", "total": "8"}), Disproven)
+    burns = asked(policy, asset=ETH, never=True)
+    assert isinstance(burns, Proven if funds == FROM_SAFE and asset == USDC else Disproven)
+
+
+def test_a_grant_of_a_transfer_that_moves_nothing_allows_nothing(calling: Any, asked: Any) -> None:
+    """A transfer always pays, be it nothing, and such a grant lets no payment pass."""
+    policy = calling(PUT, action="native.transfer", assets=None, destinations=None)
+    assert asked(policy, never=True) == Proven()
+    answer = asked(policy, asset=ETH, window={"span": "1h", "total": "1"})
+    assert isinstance(answer, NotProven)
