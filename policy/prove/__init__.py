@@ -2,8 +2,9 @@
 
 Z3 decides over a model that allows whatever the engine allows, and somewhat more: opening
 hours and dates are left out, since they only take away. So a proof holds for the engine.
-What the model allows is turned into requests, and the engine has the last word: where it
-refuses them, the answer is neither.
+What the model allows is turned into requests, those of actions on Ethereum chains into
+payloads that are decoded, and the engine has the last word: where it refuses them, the
+answer is neither.
 """
 
 from policy.prove import sequence, single

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
 from policy.problems import PolicyError
 from policy.prove import Answer, Disproven, NotProven, Proven, Question, load, prove
+from policy.reading import read
 from policy.rules import Policy
 from policy.telling import asked
 from signer.cli.policy_file import File, loaded, text
@@ -36,7 +38,7 @@ def prove_questions(
         for problem in error.problems:
             typer.echo(f"{beside}: {problem}", err=True)
         raise typer.Exit(1) from None
-    proven = sum(_told(question, _answer(policy, question)) for question in found)
+    proven = sum(_told(policy, question, _answer(policy, question)) for question in found)
     typer.echo(f"{proven} of {len(found)} questions are proven")
     if proven < len(found):
         raise typer.Exit(NOT_PROVEN)
@@ -49,12 +51,12 @@ def _answer(policy: Policy, question: Question) -> Answer:
         raise ConfigError(f"{error.name} is missing: pip install 'signgate[prove]'") from None
 
 
-def _told(question: Question, answer: Answer) -> bool:
-    typer.echo("\n".join(_lines(question, answer)))
+def _told(policy: Policy, question: Question, answer: Answer) -> bool:
+    typer.echo("\n".join(_lines(policy, question, answer)))
     return isinstance(answer, Proven)
 
 
-def _lines(question: Question, answer: Answer) -> Iterator[str]:
+def _lines(policy: Policy, question: Question, answer: Answer) -> Iterator[str]:
     match answer:
         case Proven():
             yield f"PROVEN {question.name}"
@@ -63,7 +65,8 @@ def _lines(question: Question, answer: Answer) -> Iterator[str]:
         case Disproven():
             yield f"DISPROVEN {question.name}"
             for step in answer.steps[:_SHOWN]:
-                yield f"      {asked(step.ask, step.at_ms)}"
+                meant, _ = read(policy, step.ask.facts)  # what a call moves too
+                yield f"      {asked(replace(step.ask, facts=meant), step.at_ms)}"
                 if step.approved_by:
                     yield f"      approved by {', '.join(sorted(step.approved_by))}"
             if len(answer.steps) > _SHOWN:

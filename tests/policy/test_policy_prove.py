@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from policy import abi
 from signer.cli.policy import app
+from tests.policy.conftest import USDC
 
 Tree = dict[str, Any]
 Write = Callable[[Tree], str]
@@ -94,3 +96,23 @@ def test_without_the_extra_it_says_what_to_install() -> None:
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert ended.stderr == "signgate: z3 is missing: pip install 'signgate[prove]'\n"
+
+
+def test_a_call_is_told_by_what_it_moves(
+    prove: Prove, tree: Tree, tmp_path: Path, write: Write
+) -> None:
+    """As the policy reads it, beside the data that the payload holds."""
+    contract = "0x3333333333333333333333333333333333333333"
+    signature = "put(uint256 sum)"
+    call = {"signature": signature, "amount": "sum", "asset": "USDC@eip155:1"}
+    tree["contracts"] = {"vault": {"address": contract, "chain_id": 1, "calls": {"put": call}}}
+    grant = tree["keys"]["wd"]["grants"][0]
+    grant |= {"action": "call.vault.put", "destinations": [contract]}
+    (tmp_path / "policy.toml").write_text(write(tree), encoding="utf-8")
+    question = {"name": "one", "asset": "USDC@eip155:1", "per_request": "49999.999999"}
+    shown = prove(question).stdout.splitlines()[1]
+    moved = f"payment of 50000000000 base units of eip155:1/erc20:{USDC} to {contract}"
+    data = abi.parse(signature).selector.hex() + f"{50_000_000_000:064x}"
+    assert moved in shown
+    assert shown.endswith(f", call of {contract} with 0x{data}")
+    assert "does call.vault.put with wd" in shown

@@ -39,6 +39,7 @@ def calling(write: Write) -> Callable[..., Policy]:
         *,
         formats: tuple[str, ...] = ("ethereum.transaction",),
         per: str = "key",
+        beside: Tree | None = None,
         **grant: Any,
     ) -> Policy:
         said = {
@@ -53,7 +54,10 @@ def calling(write: Write) -> Callable[..., Policy]:
         key = {
             "algorithm": "ecdsa-secp256k1",
             "payloads": [*formats],
-            "grants": [{name: value for name, value in (said | grant).items() if value}],
+            "grants": [
+                {name: value for name, value in (said | changes).items() if value}
+                for changes in ([grant, beside | {"id": "h"}] if beside else [grant])
+            ],
             "limits": [
                 {"asset": name, "per_request": "5", "windows": [hour]} for name in (USDC, ETH)
             ],
@@ -165,11 +169,12 @@ def test_a_parameter_says_no_more_than_its_bits(calling: Any, asked: Any) -> Non
     assert isinstance(asked(policy, asset=USDC, per_request="0.065534"), Disproven)
 
 
-def test_one_call_pays_one_destination(calling: Any, asked: Any, write: Write) -> None:
+def test_one_call_pays_one_destination(calling: Any, asked: Any) -> None:
     """What each may get never adds up in one request."""
-    policy = calling(PUT, per="destination")
-    assert asked(policy, asset=USDC, per_request="3") == Proven()
-    assert isinstance(asked(policy, asset=USDC, per_request="2.999999"), Disproven)
+    for beside in (None, {"destinations": [HOLDER]}):
+        policy = calling(PUT, per="destination", beside=beside)
+        assert asked(policy, asset=USDC, per_request="3") == Proven()
+        assert isinstance(asked(policy, asset=USDC, per_request="2.999999"), Disproven)
 
 
 def test_where_one_solution_is_no_payload_another_is_found(calling: Any, asked: Any) -> None:
