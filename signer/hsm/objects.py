@@ -17,7 +17,15 @@ from signer.hsm.errors import Ckr, TokenError
 Template = Mapping[Attribute, int | bytes]
 """An int that is no bool is a CK_ULONG."""
 
-ROOM: Final = 2048  # bytes for each attribute: the modulus of the longest RSA key fits
+ROOM: Final = 2048  # bytes for an attribute of any length: the modulus of the longest RSA key fits
+# NSS keeps a CK_ULONG to itself when there is more room for it than it needs.
+_ULONG: Final = ctypes.sizeof(ctypes.c_ulong)
+_SIZES: Final[Mapping[Attribute, int]] = {
+    Attribute.CLASS: _ULONG,
+    Attribute.KEY_TYPE: _ULONG,
+    Attribute.EXTRACTABLE: 1,
+    Attribute.SENSITIVE: 1,
+}
 BATCH: Final = 1024  # handles a call
 # PKCS#11 v2.40, section 5.7.5: after these, too, every attribute was looked at.
 _COMPLETE: Final = frozenset(
@@ -78,27 +86,25 @@ class _Values:
     def __init__(self, cryptoki: Cryptoki, session: int, attributes: Sequence[Attribute]) -> None:
         self._cryptoki = cryptoki
         self._session = session
-        self._room = ctypes.create_string_buffer(ROOM * len(attributes))
+        self._sizes = [_SIZES.get(attribute, ROOM) for attribute in attributes]
+        self._rooms = [ctypes.create_string_buffer(size) for size in self._sizes]
+        self._addresses = [ctypes.addressof(room) for room in self._rooms]
         self._fields = (CkAttribute * len(attributes))()
-        self._addresses = [
-            ctypes.addressof(self._room) + ROOM * place for place in range(len(attributes))
-        ]
         for field, attribute, address in zip(
             self._fields, attributes, self._addresses, strict=True
         ):
             field.type, field.value = attribute, address
 
     def of(self, handle: int) -> list[bytes]:
-        for field in self._fields:
-            field.length = ROOM
+        for field, size in zip(self._fields, self._sizes, strict=True):
+            field.length = size
         code = self._cryptoki.attributes(self._session, handle, self._fields, len(self._fields))
         if code not in _COMPLETE:
             raise TokenError(code, began=False)
-        lengths = [field.length for field in self._fields]
         return [
             # CK_UNAVAILABLE_INFORMATION, or, from some tokens, the room that it wants.
-            b"" if length > ROOM else ctypes.string_at(address, length)
-            for address, length in zip(self._addresses, lengths, strict=True)
+            b"" if field.length > size else ctypes.string_at(address, field.length)
+            for field, size, address in zip(self._fields, self._sizes, self._addresses, strict=True)
         ]
 
 
