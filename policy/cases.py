@@ -23,11 +23,12 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from policy import amounts, engine, fields, model
+from policy.field_types import Amount, Instant, Name, San, Span
 from policy.model import Ask, Counter, Decision, Role, Side, Used
 from policy.problems import PolicyError, Problem, from_pydantic
 from policy.reasons import Code, PayloadError
 from policy.rules import Policy
-from policy.schema import Amount, Instant, Name, San, Span, Table
+from policy.schema import Table
 
 Decode = Callable[[str, str], model.Facts]
 

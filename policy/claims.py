@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from policy.schema import Grant, Key, Many, Name, San, Terms
+from policy.field_types import Many, Name, San
+from policy.schema import Grant, Key, Terms
 
 MOST = 4096  # terms to know again
 _IDS = TypeAdapter(list[Name])

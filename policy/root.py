@@ -23,8 +23,9 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from policy import fields
+from policy.field_types import Many, Positive, San, SchemaVersion, Span
 from policy.problems import PolicyError, Problem, from_pydantic
-from policy.schema import Many, Positive, San, SchemaVersion, Span, Table
+from policy.schema import Table
 
 
 class RootDocument(Table):

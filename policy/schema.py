@@ -9,77 +9,40 @@ field may be added if it is optional and its absence denies or changes nothing;
 anything else needs ``schema = 2``.
 """
 
-from collections.abc import Callable
-from functools import lru_cache
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from policy import abi, amounts, assets, fields, hours, networks
+from policy import abi, amounts, fields, hours
 from policy.algorithms import Algorithm
 from policy.contracts import VALUE
+from policy.field_types import (
+    Address,
+    Amount,
+    AssetName,
+    Destination,
+    Instant,
+    Label,
+    Many,
+    Name,
+    Network,
+    Positive,
+    San,
+    SchemaVersion,
+    Span,
+    Tables,
+    TokenContract,
+    Word,
+    checked,
+)
 from policy.model import Role, Side
 from policy.rules import Per
 
-VERSION = 1
 ONE, MANY = "[one]", "[many]"  # in pydantic's locations only
-
-_RECURRING = 1024  # strings of a kind that are checked once: most documents repeat theirs
-
-_T = TypeVar("_T")
-
-
-def _checked(parse: Callable[[str], object]) -> AfterValidator:
-    @lru_cache(maxsize=_RECURRING)
-    def check(text: str) -> str:
-        parse(text)
-        return text
-
-    return AfterValidator(check)
 
 
 def _parse_end(text: str) -> int:
     return hours.parse_minute(text, end=True)
-
-
-def _no_repeats(items: list[_T]) -> list[_T]:
-    for index, item in enumerate(items[1:], 1):
-        if item in items[:index]:
-            raise ValueError(f"{item} is listed twice")
-    return items
-
-
-def _readable(version: int) -> int:
-    if version != VERSION:
-        raise ValueError(f"schema {version} is not known here; write schema = {VERSION}")
-    return version
-
-
-Many = Annotated[list[_T], Field(min_length=1), AfterValidator(_no_repeats)]
-# None stands for a table whose problems are reported already; TOML cannot say it.
-Tables = Annotated[list[_T | None], Field(min_length=1)]
-Name = Annotated[str, _checked(fields.name)]
-Label = Annotated[str, _checked(fields.label)]
-San = Annotated[str, _checked(fields.san)]
-Address = Annotated[str, _checked(fields.address)]
-TokenContract = Annotated[str, _checked(fields.word)]
-AssetName = Annotated[str, _checked(assets.check_name)]
-Amount = Annotated[str, _checked(amounts.check)]
-Span = Annotated[str, _checked(fields.span_ms)]
-Destination = Annotated[str, _checked(fields.destination)]
-Word = Annotated[str, _checked(fields.word)]
-Network = Annotated[str, _checked(networks.parse)]
-Instant = Annotated[str, _checked(fields.instant_ms)]
-Positive = Annotated[int, Field(ge=1)]
-SchemaVersion = Annotated[int, AfterValidator(_readable), Field(alias="schema")]
 
 
 class Table(BaseModel):
@@ -120,7 +83,7 @@ class Call(Table):
         free: parameters that may have any value.
     """
 
-    signature: Annotated[str, _checked(abi.parse)]
+    signature: Annotated[str, checked(abi.parse)]
     amount: str | None = None
     asset: AssetName | None = None
     asset_from: str | None = None
@@ -153,7 +116,7 @@ class Contract(Table):
         calls: the calls, by names of their own.
     """
 
-    address: Annotated[str, _checked(fields.ethereum)]
+    address: Annotated[str, checked(fields.ethereum)]
     chain_id: Positive
     calls: Annotated[dict[Name, Call], Field(min_length=1)]
 
@@ -170,11 +133,11 @@ class Hours(Table):
         closed: dates that are closed all day, like 2026-12-25.
     """
 
-    tz: Annotated[str, _checked(hours.parse_zone)]
-    days: Annotated[str, _checked(hours.parse_days)]
-    from_: Annotated[str, _checked(hours.parse_minute), Field(alias="from")]
-    to: Annotated[str, _checked(_parse_end)]
-    closed: Many[Annotated[str, _checked(hours.parse_date)]] | None = None
+    tz: Annotated[str, checked(hours.parse_zone)]
+    days: Annotated[str, checked(hours.parse_days)]
+    from_: Annotated[str, checked(hours.parse_minute), Field(alias="from")]
+    to: Annotated[str, checked(_parse_end)]
+    closed: Many[Annotated[str, checked(hours.parse_date)]] | None = None
 
     @model_validator(mode="after")
     def _lasting(self) -> Self:

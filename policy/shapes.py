@@ -6,8 +6,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from policy.claims import Claim, Reader
+from policy.field_types import VERSION
 from policy.problems import Location, Problem, from_pydantic
-from policy.schema import VERSION, Key, Outline
+from policy.schema import Key, Outline
 
 _DEEPEST = 4  # parts of the longest place that ``_table`` returns
 

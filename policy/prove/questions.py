@@ -20,9 +20,10 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from policy import amounts
 from policy.assets import Asset
+from policy.field_types import Address, Amount, AssetName, Many, Name, Positive, San, Span
 from policy.problems import PolicyError, Problem, from_pydantic
 from policy.rules import Policy
-from policy.schema import Address, Amount, AssetName, Many, Name, Positive, San, Span, Table
+from policy.schema import Table
 
 CLAIMS = ("per_request", "window", "destinations", "approvals", "never")
 
