@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from loadtest import documents, payloads
 from loadtest.documents import Table
 from policy.reasons import Code as PolicyCode
-from signer.errors import Code as ServiceCode
+from signer.codes import Code as ServiceCode
 
 SIGNED = "SIGNED"
 REASONS = frozenset(code.value for code in (*PolicyCode, *ServiceCode))

@@ -9,7 +9,7 @@ from policy.explain import Explanation
 from policy.model import Decoded
 from policy.reasons import PayloadError, Reason
 from signer.approval import Approval
-from signer.errors import Code as ServiceCode
+from signer.codes import Code as ServiceCode
 
 
 class Caller(Struct, frozen=True, gc=False):

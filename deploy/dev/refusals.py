@@ -11,7 +11,7 @@ from google.rpc import code_pb2
 
 from policy.reasons import Code as Policy
 from policy.reasons import Explained
-from signer.errors import Code as Service
+from signer.codes import Code as Service
 from signer.rpc.status import STATUS
 
 PAGE = Path(__file__).parents[2] / "deploy/docs/refusals.md"

@@ -12,7 +12,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from policy.words import utc
 from signer.cli.control import CallError, Connection, connected
 from signer.cli.policy_file import text
-from signer.errors import Code, ConfigError
+from signer.codes import Code
+from signer.errors import ConfigError
 from signer.v1 import policy_service_pb2 as pb
 from signer.v1 import policy_service_pb2_grpc
 

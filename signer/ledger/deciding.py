@@ -6,7 +6,7 @@ from policy import engine
 from policy.model import Charge, Decision
 from policy.reasons import Reason
 from signer.approval import Approval
-from signer.errors import Code as ServiceCode
+from signer.codes import Code as ServiceCode
 from signer.ledger import entries, holding
 from signer.ledger.judging import Judgement, Permit, judge, validate
 from signer.ledger.rows import Request, Standing

@@ -13,7 +13,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from policy.reasons import Code as Policy
-from signer.errors import Code as Service
+from signer.codes import Code as Service
 from signer.errors import HsmOverloadedError, RateLimitedError, RefusedError, SigngateError
 
 DOMAIN = "signgate"

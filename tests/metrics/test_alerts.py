@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from policy.reasons import Code as PolicyCode
-from signer.errors import Code as ServiceCode
+from signer.codes import Code as ServiceCode
 from signer.hsm.health import SessionState, SlotState
 from signer.metrics.families import FAMILIES, Kind
 

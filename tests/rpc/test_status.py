@@ -11,6 +11,7 @@ from deploy.dev import refusals
 from policy.reasons import Code as PolicyCode
 from policy.reasons import Reason
 from signer import errors
+from signer.codes import Code as ServiceCode
 from signer.rpc.status import STATUS, shielded, status_of
 
 SECRET = Reason(PolicyCode.DESTINATION_NOT_ALLOWED, "keys.k.grants.g", "0x1111 is not in @treasury")
@@ -23,15 +24,15 @@ def info_of(status: status_pb2.Status) -> error_details_pb2.ErrorInfo:
     return info
 
 
-@pytest.mark.parametrize("code", [*PolicyCode, *errors.Code])
-def test_every_code_has_a_status(code: PolicyCode | errors.Code) -> None:
+@pytest.mark.parametrize("code", [*PolicyCode, *ServiceCode])
+def test_every_code_has_a_status(code: PolicyCode | ServiceCode) -> None:
     """No code is without a status, and none is OK or unknown."""
     assert STATUS[code] in {status.value[0] for status in grpc.StatusCode} - {0, 2}
 
 
 def test_codes_do_not_collide() -> None:
     """A code means one thing, whether the policy or the service says it."""
-    assert len(STATUS) == len(PolicyCode) + len(errors.Code)
+    assert len(STATUS) == len(PolicyCode) + len(ServiceCode)
     assert len({str(code) for code in STATUS}) == len(STATUS)
 
 
@@ -83,7 +84,7 @@ def test_the_published_table_is_that_of_the_code() -> None:
 
 def listed() -> list[tuple[str, int]]:
     """Return codes and statuses in the order of the code."""
-    return [(code, STATUS[code]) for code in (*PolicyCode, *errors.Code)]
+    return [(code, STATUS[code]) for code in (*PolicyCode, *ServiceCode)]
 
 
 def test_a_page_that_differs_is_refused(tmp_path: Path) -> None:
