@@ -1,7 +1,7 @@
 """What a comparison asks the engine about at the edge of a change, value by value.
 
-``tried.json`` has for each change, those of ``test_edge_witnesses`` first, what moves, when, from where,
-at which price and for how long: whatever a search no longer tries is seen in it.
+``tried.json`` has for each change, those of ``test_edge_witnesses`` first, what moves, when,
+from where, at which price and for how long: whatever a search no longer tries is seen in it.
 """
 
 import json
