@@ -1,4 +1,4 @@
-"""The composition root: everything that runs is built here, and only here."""
+"""The composition root: everything that runs is built here, on what ``signer.core`` opened."""
 
 import gc
 import time
@@ -8,29 +8,24 @@ from pathlib import Path
 
 import structlog
 
-from policy import document
-from policy.algorithms import Algorithm
-from policy.payloads import FORMATS, decode
-from policy.problems import PolicyError
-from policy.rules import Policy
+from policy.payloads import decode
 from signer import allocator, logs
-from signer.approval import Mint
 from signer.audit.note import Verifier
 from signer.audit.publisher import LogMismatchError, Publisher
 from signer.canary import Canary
-from signer.config import Config, Hsm, Replica, load, read
+from signer.config import Config, load
+from signer.core import Core
 from signer.errors import ConfigError, HsmError, RestartNeededError
-from signer.hsm import Limits, Pool, SessionRange, Token, handover, open_token
+from signer.hsm import Pool, handover
 from signer.keyring import Keyring
-from signer.ledger import Ledger, Settings
+from signer.ledger import Ledger
 from signer.ledger.canaries import CanaryKey
 from signer.metrics.calls import Calls
 from signer.metrics.endpoint import Endpoint
 from signer.metrics.exchange import ALONE, Exchange, Place, everybody
 from signer.metrics.meter import Meter
-from signer.metrics.sources import of_ledger, of_log, of_pool, of_process
-from signer.pin import provider
-from signer.policies import Policies, unserved
+from signer.metrics.sources import of_log
+from signer.policies import Policies
 from signer.rpc.approval_service import ApprovalService
 from signer.rpc.audit_service import AuditService
 from signer.rpc.control_service import ControlService
@@ -56,58 +51,8 @@ CONTROL_THREADS = 16
 ROLES = ("control", "signing")
 MESSAGE_BYTES = 16 * 1024 * 1024
 DOCUMENT_BYTES = 64 * 1024 * 1024  # a policy of 10,000 keys fits
-DAY_MS = 24 * 3_600_000
 
 _log = structlog.get_logger(__name__)
-
-
-class Core:
-    """What every port needs: the ledger, the token, the pool over it, and who counts."""
-
-    def __init__(self, config: Config, *, signing: bool) -> None:
-        """Open all; without ``signing`` the pool is for checkpoints only: one session a token."""
-        mint = Mint()
-        self.meter = Meter()
-        self.ledger = _ledger(config, mint, self.meter)
-        hsm = config.hsm
-        self.tokens = _tokens(hsm)
-        limits = Limits(
-            queue=hsm.queue,
-            stuck_seconds=hsm.stuck_seconds,
-            keepalive_seconds=hsm.keepalive_seconds,
-            bulk_keys=hsm.bulk_keys,
-        )
-        self.pool = Pool(
-            *self.tokens,
-            sessions=_sessions(hsm) if signing else 1,
-            redeem=mint.redeem,
-            limits=limits,
-            observer=self.meter,
-        )
-        self.meter.know(name.key for name in self.pool.key_versions())
-        for source in (of_pool(self.pool), of_ledger(self.ledger), of_process()):
-            self.meter.watch(source)
-        _check_keys(self.ledger.policy(), self.pool, config)
-
-    def lost(self) -> str | None:
-        """Tell why only a new process can help; None while this one can go on."""
-        if self.ledger.failure is not None:
-            return f"the ledger has stopped: {self.ledger.failure}"
-        if self.pool.must_restart:
-            slots = self.pool.status()
-            errors = ", ".join(f"{slot.label!r}: {slot.last_error or slot.state}" for slot in slots)
-            return f"calls of the HSM hang, or its module is lost ({errors})"
-        return None
-
-    def close(self) -> None:
-        """Close everything, the ledger first: it makes durable what is queued."""
-        self.ledger.close()
-        ended = self.pool.close()
-        for token in self.tokens:
-            if ended:
-                token.close()
-            else:
-                token.abandon()
 
 
 class SigningPort:
@@ -347,47 +292,6 @@ def _metrics(
     return Exchange(place, meter.snapshot) if place.directory else None
 
 
-def _ledger(config: Config, mint: Mint, meter: Meter) -> Ledger:
-    settings = Settings(
-        origin=config.audit.origin,
-        audit_key=config.audit.key,
-        audit_version=config.audit.version,
-        lease_ms=config.ledger.lease_seconds * 1000,
-        retention_ms=config.ledger.retention_days * DAY_MS,
-    )
-    ledger = Ledger(
-        config.ledger.path, mint, partial(document.load, formats=FORMATS), settings, observer=meter
-    )
-    for path, put in (
-        (config.policy.root, ledger.bootstrap_root),
-        (config.policy.bootstrap, ledger.bootstrap_policy),
-    ):
-        if path is not None:
-            try:
-                put(read(path).decode(), by=f"bootstrap {path}")
-            except (PolicyError, UnicodeDecodeError) as error:
-                raise ConfigError(f"{path}: {error}") from None
-    return ledger
-
-
-def _sessions(hsm: Hsm) -> int | SessionRange:
-    if isinstance(hsm.sessions, int):
-        return hsm.sessions
-    return SessionRange(hsm.sessions.min, hsm.sessions.max)
-
-
-def _tokens(hsm: Hsm) -> list[Token]:
-    first = Replica(token=hsm.token, serial=hsm.serial)
-    tokens = []
-    for replica in (first, *hsm.replicas):
-        pin = replica.pin or hsm.pin
-        pins = provider(pin.file, pin.env)
-        tokens.append(
-            open_token(replica.module or hsm.module, replica.token, pins, serial=replica.serial)
-        )
-    return tokens
-
-
 def _publisher(config: Config, ledger: Ledger, pool: Pool) -> Publisher:
     audit = config.audit
     verifier = Verifier(audit.origin, pool.public_key(audit.key, audit.version).encoded)
@@ -395,13 +299,3 @@ def _publisher(config: Config, ledger: Ledger, pool: Pool) -> Publisher:
         return Publisher(ledger, pool.sign, audit.directory, verifier)
     except LogMismatchError as error:
         raise ConfigError(f"{audit.directory}: {error}") from None
-
-
-def _check_keys(policy: Policy | None, pool: Pool, config: Config) -> None:
-    """Refuse to start when the token can't serve a key that the policy or the log names."""
-    audit = config.audit
-    missing = unserved(policy, pool.serves) if policy else []
-    if not pool.serves(audit.key, audit.version, Algorithm.ED25519):
-        missing.append(f"keys/{audit.key}/versions/{audit.version} ({Algorithm.ED25519})")
-    if missing:
-        raise ConfigError(f"token {config.hsm.token!r} can't sign with {', '.join(missing)}")
