@@ -8,53 +8,59 @@ from signer.errors import InvalidRequestError
 from signer.hsm import PublicKey
 from signer.v1 import signing_service_pb2 as pb
 
-Add = Callable[[pb.SignPayloadResponse, bytes, PublicKey], None]
-"""``(response with its signature, payload, the key)``: sets the response's artifact."""
+Add = Callable[[pb.SignPayloadResponse, bytes, bytes, PublicKey], None]
+"""``(response, payload, signature, the key)``: sets the response's artifact."""
 
 
 def _ethereum_transaction(
-    response: pb.SignPayloadResponse, payload: bytes, public_key: PublicKey
+    response: pb.SignPayloadResponse, payload: bytes, signature: bytes, public_key: PublicKey
 ) -> None:
     digest = ethereum.signing_hash(payload)
-    y_parity = _set_scalars(response, digest, public_key)
-    raw = ethereum.assemble(payload, response.signature, y_parity)
-    response.ethereum.raw_transaction = raw
-    response.ethereum.transaction_hash = ethereum.transaction_hash(raw)
+    artifact = response.ethereum
+    y_parity = _set_scalars(artifact, digest, signature, public_key)
+    artifact.raw_transaction = raw = ethereum.assemble(payload, signature, y_parity)
+    artifact.transaction_hash = ethereum.transaction_hash(raw)
 
 
 def _ethereum_message(tag: str) -> Add:
     """Return what is added to typed data and to texts: a signature as contracts take it."""
 
-    def add(response: pb.SignPayloadResponse, payload: bytes, public_key: PublicKey) -> None:
+    def add(
+        response: pb.SignPayloadResponse, payload: bytes, signature: bytes, public_key: PublicKey
+    ) -> None:
         digest = ethereum.signing_hash(decode(tag, payload).message)
-        y_parity = _set_scalars(response, digest, public_key)
+        y_parity = _set_scalars(response.ethereum, digest, signature, public_key)
         v = bytes((ethereum.RECOVERY_OFFSET + y_parity,))
-        response.ethereum.recoverable_signature = response.signature + v
+        response.ethereum.recoverable_signature = signature + v
 
     return add
 
 
-def _set_scalars(response: pb.SignPayloadResponse, digest: bytes, public_key: PublicKey) -> int:
-    signature = response.signature
+def _set_scalars(
+    artifact: pb.EthereumSignature, digest: bytes, signature: bytes, public_key: PublicKey
+) -> int:
     y_parity = public_key.recovery_id(digest, signature)
-    response.ethereum.r = signature[:32]
-    response.ethereum.s = signature[32:]
-    response.ethereum.y_parity = y_parity
+    artifact.r = signature[:32]
+    artifact.s = signature[32:]
+    artifact.y_parity = y_parity
     return y_parity
 
 
-def _tron(response: pb.SignPayloadResponse, payload: bytes, public_key: PublicKey) -> None:
+def _tron(
+    response: pb.SignPayloadResponse, payload: bytes, signature: bytes, public_key: PublicKey
+) -> None:
     digest = hashlib.sha256(payload).digest()
-    recovery_id = public_key.recovery_id(digest, response.signature)
-    signature = response.signature + bytes((recovery_id,))
-    response.tron.recoverable_signature = signature
+    recoverable = signature + bytes((public_key.recovery_id(digest, signature),))
+    response.tron.recoverable_signature = recoverable
     response.tron.transaction_id = digest
-    response.tron.raw_transaction = tron.assemble(payload, signature)
+    response.tron.raw_transaction = tron.assemble(payload, recoverable)
 
 
-def _bitcoin(response: pb.SignPayloadResponse, payload: bytes, public_key: PublicKey) -> None:
+def _bitcoin(
+    response: pb.SignPayloadResponse, payload: bytes, signature: bytes, public_key: PublicKey
+) -> None:
     try:
-        signed = bitcoin.assemble(payload, response.signature, public_key.compressed)
+        signed = bitcoin.assemble(payload, signature, public_key.compressed)
     except ValueError as error:
         raise InvalidRequestError(f"payload: {error}, {response.name}") from None
     response.bitcoin.psbt = signed.psbt
@@ -62,12 +68,16 @@ def _bitcoin(response: pb.SignPayloadResponse, payload: bytes, public_key: Publi
     response.bitcoin.transaction_id = signed.transaction_id
 
 
-def _jws(response: pb.SignPayloadResponse, payload: bytes, _key: PublicKey) -> None:
-    response.jws.compact = intent_jws.assemble(payload, response.signature)
+def _jws(
+    response: pb.SignPayloadResponse, payload: bytes, signature: bytes, _key: PublicKey
+) -> None:
+    response.jws.compact = intent_jws.assemble(payload, signature)
 
 
-def _cose(response: pb.SignPayloadResponse, payload: bytes, _key: PublicKey) -> None:
-    response.cose.message = intent_cose.assemble(payload, response.signature)
+def _cose(
+    response: pb.SignPayloadResponse, payload: bytes, signature: bytes, _key: PublicKey
+) -> None:
+    response.cose.message = intent_cose.assemble(payload, signature)
 
 
 ARTIFACTS: Mapping[str, Add] = {

@@ -61,10 +61,11 @@ def sign_request(message: pb.SignPayloadRequest, caller: Caller, decode: Decode)
         raise InvalidRequestError("request_id: 1 to 128 characters of A-Z a-z 0-9 . _ -")
     if not message.payload_format:
         raise InvalidRequestError("payload_format: required, such as ethereum.transaction")
-    if not message.payload:
+    payload = message.payload  # each look copies it
+    if not payload:
         raise InvalidRequestError("payload: required")
     try:
-        decoded: Decoded | PayloadError = decode(message.payload_format, message.payload)
+        decoded: Decoded | PayloadError = decode(message.payload_format, payload)
     except PayloadError as error:
         decoded = error
     return SignRequest(
@@ -73,7 +74,7 @@ def sign_request(message: pb.SignPayloadRequest, caller: Caller, decode: Decode)
         key=key,
         version=version,
         format=message.payload_format,
-        payload_sha256=hashlib.sha256(message.payload).digest(),
+        payload_sha256=hashlib.sha256(payload).digest(),
         decoded=decoded,
         validate_only=message.validate_only,
     )

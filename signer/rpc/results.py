@@ -26,14 +26,32 @@ class Results:
         Raises:
             SigngateError: the result is this error.
         """
+        response = pb.SignPayloadResponse()
+        self._fill(response, request, result)
+        return response
+
+    def put(
+        self, answer: pb.SignPayloadResult, request: pb.SignPayloadRequest, result: Result
+    ) -> None:
+        """Fill in the response or the refusal, for batches and streams.
+
+        In its place, since messages that are put into others are copied each time.
+        """
+        answer.request_id = request.request_id
+        try:
+            self._fill(answer.response, request, result)
+        except Exception as error:  # noqa: BLE001 - one bad item must not end the others
+            answer.error.CopyFrom(status_of(shielded(error)))
+
+    def _fill(
+        self, response: pb.SignPayloadResponse, request: pb.SignPayloadRequest, result: Result
+    ) -> None:
         if isinstance(result, SigngateError):
             raise result
-        response = pb.SignPayloadResponse(
-            name=result.key_version,
-            request_id=request.request_id,
-            audit_index=result.leaf_index,
-            policy_version=result.policy_version,
-        )
+        response.name = result.key_version
+        response.request_id = request.request_id
+        response.audit_index = result.leaf_index
+        response.policy_version = result.policy_version
         if isinstance(result, Validated):
             response.validation.CopyFrom(validation(result.explanation))
         if isinstance(result, Signed):
@@ -41,14 +59,5 @@ class Results:
             response.replayed = result.replayed
             add = ARTIFACTS.get(request.payload_format)
             if add is not None:
-                add(response, request.payload, self._find_public_key(response.name))
-        return response
-
-    def either(self, request: pb.SignPayloadRequest, result: Result) -> pb.SignPayloadResult:
-        """Return the response or the refusal, for batches and streams."""
-        try:
-            response = self.response(request, result)
-        except Exception as error:  # noqa: BLE001 - one bad item must not end the others
-            status = status_of(shielded(error))
-            return pb.SignPayloadResult(request_id=request.request_id, error=status)
-        return pb.SignPayloadResult(request_id=request.request_id, response=response)
+                public_key = self._find_public_key(result.key_version)
+                add(response, request.payload, result.signature, public_key)

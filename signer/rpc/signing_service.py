@@ -104,7 +104,10 @@ class SigningService(signing_service_pb2_grpc.SigningServiceServicer):
         except SigngateError as error:
             self._refuse(requests, error)
             raise
-        return pb.BatchSignPayloadsResponse(results=self._sign_each(requests, caller, deadline))
+        response = pb.BatchSignPayloadsResponse()
+        for message, result in self._sign_each(requests, caller, deadline):
+            self._results.put(response.results.add(), message, result)
+        return response
 
     @answers_stream
     def StreamSignPayloads(
@@ -129,8 +132,11 @@ class SigningService(signing_service_pb2_grpc.SigningServiceServicer):
         threading.Thread(target=_fill, args=(inbox, request_iterator), daemon=True).start()
         for batch in inbox.batches():
             deadline = deadline_of(context, self._request_seconds)
-            for result in self._sign_each([item.request for item in batch], caller, deadline):
-                yield pb.StreamSignPayloadsResponse(result=result)
+            messages = [item.request for item in batch]
+            for message, result in self._sign_each(messages, caller, deadline):
+                response = pb.StreamSignPayloadsResponse()
+                self._results.put(response.result, message, result)
+                yield response
 
     def _end(self, inbox: Inbox[pb.StreamSignPayloadsRequest]) -> None:
         inbox.close()
@@ -138,7 +144,7 @@ class SigningService(signing_service_pb2_grpc.SigningServiceServicer):
 
     def _sign_each(
         self, messages: list[pb.SignPayloadRequest], caller: Caller, deadline: float
-    ) -> list[pb.SignPayloadResult]:
+    ) -> Iterable[tuple[pb.SignPayloadRequest, Result]]:
         wanted = [self._wanted(message, caller) for message in messages]
         good = [item for item in wanted if isinstance(item, SignRequest)]
         try:
@@ -149,9 +155,10 @@ class SigningService(signing_service_pb2_grpc.SigningServiceServicer):
         results: list[Result] = [
             next(signed) if isinstance(item, SignRequest) else item for item in wanted
         ]
-        for message, result in zip(messages, results, strict=True):
+        answered = list(zip(messages, results, strict=True))
+        for message, result in answered:
             self._finish(message, result)
-        return list(map(self._results.either, messages, results))
+        return answered
 
     def _refuse(self, messages: Iterable[pb.SignPayloadRequest], error: SigngateError) -> None:
         for message in messages:

@@ -34,25 +34,35 @@ def _item(data: bytes, at: int, limit: int, depth: int, where: str) -> tuple[Ite
     if prefix < STRING:
         return data[at : at + 1], at + 1
     if prefix < LIST:
-        if prefix <= SHORT_STRING:  # nearly all: worth a path of their own
-            start, end = at + 1, at + 1 + prefix - STRING
-            if end > limit:
-                raise _malformed(where, TOO_LONG)
-        else:
-            start, end = _span(data, at, limit, prefix, STRING, where)
+        start, end = _span(data, at, limit, prefix, STRING, where)
         if end - start == 1 and data[start] < STRING:
             raise _not_canonical(where, "a single byte below 0x80 has no prefix")
         return data[start:end], end
     start, end = _span(data, at, limit, prefix, LIST, where)
     if depth == MAX_DEPTH:
         raise _malformed(where, f"lists nest deeper than {MAX_DEPTH}")
-    items: list[Item] = _words(data, start, end)
+    return _items(data, start, end, depth + 1, where), end
+
+
+def _items(data: bytes, at: int, end: int, depth: int, where: str) -> list[Item]:
+    """Decode what a list holds; short strings, which nearly all are, without a call for each."""
+    items = _words(data, at, end)
     if items:
-        return items, end
-    while start < end:
-        item, start = _item(data, start, end, depth + 1, where)
-        items.append(item)
-    return items, end
+        return items
+    while at < end:
+        prefix = data[at]
+        if prefix < STRING:
+            items.append(data[at : at + 1])
+            at += 1
+        elif prefix <= SHORT_STRING and prefix != STRING + 1:
+            start, at = at + 1, at + 1 + prefix - STRING
+            if at > end:
+                raise _malformed(where, TOO_LONG)
+            items.append(data[start:at])
+        else:
+            item, at = _item(data, at, end, depth, where)
+            items.append(item)
+    return items
 
 
 def _words(data: bytes, start: int, end: int) -> list[Item]:
@@ -60,8 +70,10 @@ def _words(data: bytes, start: int, end: int) -> list[Item]:
 
     So it is with the storage keys of an access list, nearly all of a long transaction.
     """
+    if (end - start) % ENCODED_WORD:
+        return []
     firsts = data[start:end:ENCODED_WORD]
-    if (end - start) % ENCODED_WORD or firsts.count(WORD_PREFIX) != len(firsts):
+    if firsts.count(WORD_PREFIX) != len(firsts):
         return []
     return [data[at + 1 : at + ENCODED_WORD] for at in range(start, end, ENCODED_WORD)]
 

@@ -26,7 +26,7 @@ def assemble(payload: bytes, signature: bytes, y_parity: int) -> bytes:
     """
     if len(signature) != 2 * SCALAR or y_parity not in {0, 1}:
         raise ValueError(f"a signature has {2 * SCALAR} bytes, and a parity of 0 or 1")
-    r, s = (rlp.scalar(int.from_bytes(half)) for half in (signature[:SCALAR], signature[SCALAR:]))
+    r, s = signature[:SCALAR].lstrip(b"\0"), signature[SCALAR:].lstrip(b"\0")  # as scalars are
     if payload[0] >= rlp.LIST:
         items = _items(payload)
         # EIP-155: the chain id moves into v, and r and s replace the two zeros.
