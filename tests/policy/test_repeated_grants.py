@@ -11,7 +11,8 @@ import pytest
 from policy.claims import MOST
 from policy.problems import Problem
 from policy.rules import Policy
-from tests.policy.test_grant_problems import CASES
+from tests.policy.test_grant_problems import CASES as OF_GRANTS
+from tests.policy.test_limit_problems import CASES as OF_LIMITS
 
 Tree = dict[str, Any]
 Compile = Callable[[Tree], Policy]
@@ -31,7 +32,7 @@ MORE = {
     "callers as text": (f"{GRANT}.callers", OTHER),
     "caller who would be left to approve": (f"{GRANT}.approval", APPROVAL | {"quorum": 3}),
 }
-EDITS = {name: edit for name, (edit, *_) in CASES.items()} | MORE
+EDITS = {name: edit for name, (edit, *_) in (OF_GRANTS | OF_LIMITS).items()} | MORE
 
 
 def _behind_a_twin(tree: Tree, sound: Tree) -> Tree:
