@@ -19,6 +19,7 @@ from tests.policy.payloads.examples import ORACLE_EXAMPLES
 from tests.policy.payloads.typed_examples import KINDS
 from tests.policy.payloads_bitcoin import test_psbt_oracle as psbt
 from tests.policy.payloads_bitcoin import test_refused_psbts as psbts
+from tests.policy.payloads_bitcoin import test_refused_spending as spending
 from tests.policy.payloads_chains import test_chains_oracle as chains
 from tests.policy.payloads_chains import test_cosmos as cosmos
 from tests.policy.payloads_chains import test_tron as tron
@@ -60,7 +61,7 @@ ORACLES: Mapping[str, Callable[..., object]] = {
 }
 WAYS_ROUND: Mapping[str, Sized] = {
     "binance.request": binance.HOSTILE,
-    "bitcoin.psbt": psbts.CASES,
+    "bitcoin.psbt": psbts.CASES | spending.CASES,
     "bitmex.request": bitmex.HOSTILE,
     "bybit.request": json_requests.BYBIT_HOSTILE,
     "coinbase.jwt": coinbase.HOSTILE,
