@@ -15,7 +15,6 @@ from policy.compare.limits import Bound
 from policy.engine import decide
 from policy.model import Ask, Counter, Used
 from policy.rules import Per, Policy, WindowLimit
-from policy.windows import covers
 
 Make = Callable[[Edit], Iterator[tuple[Ask, int]]]
 
@@ -117,6 +116,6 @@ def _brimful(
     return {
         counter: full
         for window in windows
-        if covers(window.counter.span_ms, bound.counter.span_ms)
+        if window.counter.span_ms >= bound.counter.span_ms
         for counter, _ in window.shares(ask.caller, moved, paid)
     }

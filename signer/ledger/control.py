@@ -42,7 +42,7 @@ def activate(
     old = tx.policy.policy if tx.policy else None
     version = tx.store.documents.newest(Kind.POLICY) + 1
     tx.store.documents.add(Kind.POLICY, DocumentRow(version, digest, text, tx.now_ms))
-    tx.store.drop_expired(tx.now_ms)
+    tx.windows.drop_expired()
     tx.state = tx.state._replace(policy_version=version)
     tx.load_control()
     if tx.policy is not None:

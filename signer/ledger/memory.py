@@ -52,17 +52,22 @@ class Memory:
         self._active: Active | None = None
         self._root: tuple[int, Root] | None = None
         self._control_seq = self._seq = -1
+        self._counted_by: int | None = None  # the policy that the windows are of
         self.windows = Windows(self.store)
 
     def catch_up(self, state: State, now_ms: int) -> None:
         """Bring the windows up to the state that a transaction starts from."""
-        if self._seq >= 0 and self._seq != state.seq:
+        if self._counted_by != state.policy_version:  # it came with windows of its own
+            self.windows = Windows(self.store)
+            self._counted_by = state.policy_version
+        elif self._seq >= 0 and self._seq != state.seq:
             self.windows.catch_up(self._seq)
         self.windows.begin(now_ms)
 
     def committed(self, state: State) -> None:
         """Take note that everything here is in the store."""
         self._seq = state.seq
+        self._counted_by = state.policy_version
 
     def policy(self, state: State) -> Active | None:
         """Return the policy in force.

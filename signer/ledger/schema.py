@@ -183,7 +183,23 @@ INSERT INTO signatures
 DROP TABLE earlier_requests
 """
 
-STEPS: tuple[str, ...] = (_INITIAL, _PROPOSALS, _STOPS_AND_HOLDS, _REQUESTS_IN_ORDER)
+# What shared buckets are made of, so that each charge can leave on time. There are at most
+# as many rows as transactions and windows, far fewer bytes than the leaves take that come
+# with them. Requests tell the same, but would all be read again for each window, and are
+# forgotten in days. Buckets of older files have no instants: they leave with the youngest.
+_INSTANTS = """
+CREATE TABLE instants (
+  key      TEXT NOT NULL,
+  asset    TEXT NOT NULL,
+  span_ms  INTEGER NOT NULL,
+  at_ms    INTEGER NOT NULL,
+  total    TEXT NOT NULL,
+  requests INTEGER NOT NULL,
+  PRIMARY KEY (key, asset, span_ms, at_ms)
+) STRICT, WITHOUT ROWID
+"""
+
+STEPS: tuple[str, ...] = (_INITIAL, _PROPOSALS, _STOPS_AND_HOLDS, _REQUESTS_IN_ORDER, _INSTANTS)
 
 
 def migrate(connection: sqlite3.Connection, steps: Sequence[str] = STEPS) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from policy.instants import Instant
 from policy.model import Charge, Counter
 from policy.windows import Bucket
 from signer.errors import ConfigError
@@ -59,6 +60,25 @@ _PRUNE = """
     ) WHERE decided_ms < ?)"""
 _PRUNE_SIGNATURES = """
   DELETE FROM signatures WHERE reservation < (SELECT min(reservation) FROM requests)"""
+
+_OF = "key = ? AND asset = ? AND span_ms = ?"
+_BUCKETS = f"SELECT first_ms, last_ms, total, requests FROM buckets WHERE {_OF}"  # noqa: S608
+_INSTANTS = f"""
+  SELECT at_ms, total, requests FROM instants WHERE {_OF} AND at_ms > ? AND at_ms <= ?
+  ORDER BY at_ms LIMIT ?"""  # noqa: S608
+_ADD_INSTANT = """
+  INSERT INTO instants VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+  SET total = plus(total, excluded.total), requests = requests + excluded.requests"""
+_COPY_INSTANTS = f"""
+  INSERT INTO instants SELECT ?, ?, ?, at_ms, total, requests FROM instants
+  WHERE {_OF} AND at_ms >= ?"""  # noqa: S608
+_DROP_INSTANTS = f"""
+  DELETE FROM instants WHERE {_OF} AND at_ms <= min(?, coalesce(
+    (SELECT at_ms FROM instants WHERE {_OF} ORDER BY at_ms LIMIT 1 OFFSET ?), ?))"""  # noqa: S608
+_NEXT_WITH_INSTANTS = """
+  SELECT key, asset, span_ms FROM instants WHERE (key, asset, span_ms) > (?, ?, ?)
+  ORDER BY key, asset, span_ms LIMIT 1"""
+_OLDEST_BUCKET = f"SELECT min(first_ms) FROM buckets WHERE {_OF}"  # noqa: S608
 
 _CHARGES = 12  # their place in a row of requests
 
@@ -136,6 +156,7 @@ class SqliteStore:
             # Request ids come in no order, so that nearly each touches another page.
             self._connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             self._connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+            self._connection.create_function("plus", 2, _plus, deterministic=True)
             schema.migrate(self._connection)
             self._turn = _Turn(path)
             self._log = Log(path, CHECKPOINT_PAGES * (PAGE_BYTES + FRAME_HEADER))
@@ -181,6 +202,7 @@ class SqliteStore:
                 "DELETE FROM buckets WHERE key = ? AND asset = ? AND span_ms = ? AND first_ms = ?",
                 [(*counter, bucket.first_ms) for counter, bucket in changes.expired],
             )
+        self.add_instants(changes.instants)
         many(
             "REPLACE INTO buckets VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [
@@ -224,11 +246,7 @@ class SqliteStore:
 
     def buckets(self, counter: Counter) -> list[Bucket]:
         """Read a counter's buckets."""
-        rows = self._rows(
-            "SELECT first_ms, last_ms, total, requests FROM buckets"
-            " WHERE key = ? AND asset = ? AND span_ms = ?",
-            counter,
-        )
+        rows = self._rows(_BUCKETS, counter)
         return [Bucket(first, last, int(total), count) for first, last, total, count in rows]
 
     def spans(self, key: str, asset: str) -> list[int]:
@@ -253,6 +271,41 @@ class SqliteStore:
     def drop_expired(self, now_ms: int) -> None:
         """Forget all buckets that have left their windows."""
         self._rows("DELETE FROM buckets WHERE last_ms + span_ms <= ?", (now_ms,))
+
+    def instants(
+        self, counter: Counter, after_ms: int, through_ms: int, limit: int
+    ) -> list[Instant]:
+        """Read at most ``limit`` of a counter's instants between two times, oldest first."""
+        rows = self._rows(_INSTANTS, (*counter, after_ms, through_ms, limit))
+        return [Instant(at_ms, int(total), requests) for at_ms, total, requests in rows]
+
+    def add_instants(self, instants: Iterable[tuple[Counter, Instant]]) -> None:
+        """Add to instants; one that is not there yet is made."""
+        self._connection.executemany(
+            _ADD_INSTANT,
+            [
+                (*counter, at_ms, str(total), requests)
+                for counter, (at_ms, total, requests) in instants
+            ],
+        )
+
+    def copy_instants(self, source: Counter, target: Counter, from_ms: int) -> None:
+        """Give a counter that has none another one's instants from a time on."""
+        self._rows(_COPY_INSTANTS, (*target, *source, from_ms))
+
+    def drop_instants(self, counter: Counter, through_ms: int, limit: int) -> int:
+        """Forget a counter's oldest instants up to a time; return how many, at most ``limit``."""
+        last = (*counter, limit - 1, through_ms)
+        return self._rows(_DROP_INSTANTS, (*counter, through_ms, *last)).rowcount
+
+    def stale_instants(self, now_ms: int) -> Iterator[tuple[Counter, int]]:
+        """Yield the counters with instants, and up to when no bucket of theirs needs them."""
+        counter = Counter("", "", 0)
+        while found := self._all(_NEXT_WITH_INSTANTS, counter):
+            counter = Counter(*found[0])
+            [(oldest_ms,)] = self._all(_OLDEST_BUCKET, counter)
+            left_ms = now_ms - counter.span_ms
+            yield counter, left_ms if oldest_ms is None else min(left_ms, oldest_ms - 1)
 
     def _all(self, sql: str, parameters: Sequence[object]) -> list[Any]:
         return self._rows(sql, parameters).fetchall()
@@ -294,6 +347,11 @@ class SqliteReader:
         """Close the connection."""
         with self._lock:
             self._connection.close()
+
+
+def _plus(one: str, other: str) -> str:
+    """Add totals, which SQLite's own integers may be too small for."""
+    return str(int(one) + int(other))
 
 
 def _request_row(row: Request) -> tuple[Any, ...]:

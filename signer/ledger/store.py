@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple, Protocol
 
+from policy.instants import Instant
 from policy.model import Counter
 from policy.windows import Bucket
 from signer.errors import LedgerUnavailableError
@@ -37,6 +38,7 @@ class Changes(NamedTuple):
     requests: Iterable[Request]
     buckets: Iterable[tuple[Counter, Bucket]]
     expired: Sequence[tuple[Counter, Bucket]]
+    instants: Iterable[tuple[Counter, Instant]]
 
 
 class Store(Protocol):
@@ -83,6 +85,23 @@ class Store(Protocol):
 
     def drop_expired(self, now_ms: int) -> None:
         """Forget all buckets that have left their windows."""
+
+    def instants(
+        self, counter: Counter, after_ms: int, through_ms: int, limit: int
+    ) -> list[Instant]:
+        """Read at most ``limit`` of a counter's instants between two times, oldest first."""
+
+    def add_instants(self, instants: Iterable[tuple[Counter, Instant]]) -> None:
+        """Add to instants; one that is not there yet is made."""
+
+    def copy_instants(self, source: Counter, target: Counter, from_ms: int) -> None:
+        """Give a counter that has none another one's instants from a time on."""
+
+    def drop_instants(self, counter: Counter, through_ms: int, limit: int) -> int:
+        """Forget a counter's oldest instants up to a time; return how many, at most ``limit``."""
+
+    def stale_instants(self, now_ms: int) -> Iterator[tuple[Counter, int]]:
+        """Yield the counters with instants, and up to when no bucket of theirs needs them."""
 
     def close(self) -> None:
         """Close the connection."""

@@ -90,12 +90,14 @@ class Transaction:
             tree_peaks=b"".join(grown.peaks),
         )
         windows = self.windows
+        windows.sweep()
         changes = Changes(
             self._leaves,
             self._replaced,
             self._requests.values(),
             windows.changed.values(),
             windows.expired,
+            windows.instants(),
         )
         self.store.write(self.before, after, changes)
         return after
