@@ -125,9 +125,10 @@ class _Model:
         for counter in self.counters:
             assert windows.used(counter) == self.held(counter, now)
         if event.action == "charge":
-            self.charged.append((now, Charge(HOURLY, event.amount)))
-            for counter in self.counters:
-                windows.charge(Charge(counter, event.amount))
+            for _ in range(1 + event.which % 2):
+                self.charged.append((now, Charge(HOURLY, event.amount)))
+                for counter in self.counters:
+                    windows.charge(Charge(counter, event.amount))
 
 
 @settings(max_examples=60, deadline=None)
@@ -148,8 +149,10 @@ def test_every_charge_leaves_on_time_in_every_process(events: list[Event]) -> No
             if event.action in {"seed", "shorter"}:  # comes with a policy: all begin again
                 for process in processes:
                     process.forget()
-        for number, at in enumerate(sorted({at for at, _ in model.charged})):
-            for clock in (at + HOUR - 1, at + HOUR):
+        spans = [counter.span_ms for counter in model.counters]
+        ends = sorted({at + span_ms for at, _ in model.charged for span_ms in spans})
+        for number, end in enumerate(ends):
+            for clock in (end - 1, end):
                 _step(processes[number % 2], model, LOOK, clock)
         for process in processes:
             process.store.close()
@@ -180,4 +183,39 @@ def test_instants_that_have_left_are_forgotten(tmp_path: Path) -> None:
         process.begin(START_MS + 699 + HOUR).drop_expired()
         process.commit()
     assert (process.rows("buckets"), process.rows("instants")) == (0, 0)
+    process.store.close()
+
+
+def test_a_window_that_begins_as_another_one_in_its_transaction(tmp_path: Path) -> None:
+    """It knows at once of which instants a shared bucket is, also of this transaction's."""
+    process = Process(tmp_path / "ledger.db")
+    for at in (1, 2):
+        process.begin(START_MS + at).charge(Charge(HOURLY, at))
+        process.commit()
+    windows = process.begin(START_MS + 3)
+    windows.charge(Charge(HOURLY, 4))
+    assert windows.used(SHORTER) == Used(7, 3)
+    windows.charge(Charge(SHORTER, 8))
+    process.commit()
+    for after, held in ((1, Used(14, 3)), (2, Used(12, 2)), (3, Used(0, 0))):
+        assert process.begin(START_MS + after + SHORTER.span_ms).used(SHORTER) == held
+        process.commit()
+    process.store.close()
+
+
+def test_a_window_that_is_counted_again_keeps_its_instants(tmp_path: Path) -> None:
+    """What of the window before it is still to be forgotten is no part of it."""
+    process = Process(tmp_path / "ledger.db")
+    for at in (0, 1, 9):
+        process.begin(START_MS + at).charge(Charge(HOURLY, 1))
+        process.commit()
+    windows, counted = process.begin(START_MS + 10 + HOUR), Window(HOUR, exact=0)
+    assert windows.used(HOURLY) == Used(0, 0)
+    for at in (5, 3000):
+        counted.charge(START_MS + at, at)
+    windows.seed(HOURLY, counted)
+    process.commit()
+    process.forget()
+    assert process.begin(START_MS + 10 + HOUR).used(HOURLY) == Used(3000, 1)
+    process.commit()
     process.store.close()
