@@ -2,6 +2,7 @@
 
 import pytest
 
+from policy.windows import EXACT
 from signer.ledger import Ledger
 from signer.model import Outcome
 from tests.support.ledgers import (
@@ -35,6 +36,22 @@ def test_the_last_moment_of_a_window(bench: Bench, ledger: Ledger) -> None:
     bench.clock.now += 1
     assert spent(ledger) == 0
     granted(ledger, pay(10_000, id="late"))
+
+
+def test_the_last_moment_of_each_charge_in_a_busy_window(bench: Bench, ledger: Ledger) -> None:
+    """Each comes back exactly one span later, in any process, but for what was given back."""
+    ledgers, charges = [ledger, bench.open()], 3 * EXACT
+    for number in range(charges):
+        bench.clock.now = START_MS + 7 * number
+        approval = granted(ledgers[number % 2], pay(1, id=f"{number}")).approval
+        if number == charges - 10:
+            ledgers[number % 2].settle([Outcome(approval, None, refused=True)])
+    for number in (0, EXACT, EXACT + 1, charges - 11, charges - 10, charges - 9, charges - 1):
+        left = charges - number - (number <= charges - 10)
+        for early in (1, 0):
+            bench.clock.now = START_MS + 7 * number + HOUR - early
+            gone = 0 if early or number == charges - 10 else 1
+            assert [spent(each) for each in ledgers] == [left - gone] * 2
 
 
 def test_a_clock_that_is_set_back(bench: Bench, ledger: Ledger) -> None:

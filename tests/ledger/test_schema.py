@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from policy.windows import EXACT
 from signer.errors import ConfigError
 from signer.ledger.schema import STEPS, migrate
 from signer.model import Signed
-from tests.support.ledgers import ALICE, START_MS, Bench, code, granted, one, pay, spent
+from tests.support.ledgers import ALICE, HOUR, START_MS, Bench, code, granted, one, pay, spent
 
 NEXT = "ALTER TABLE stops ADD COLUMN ended TEXT; CREATE INDEX stops_by_age ON stops (since_ms);"
 
@@ -74,6 +75,29 @@ def test_requests_of_an_older_file_are_remembered(bench: Bench) -> None:
     assert code(one(ledger, pay(4, id="refused"))) == "REQUEST_ID_REUSED"
     assert code(one(ledger, open_)) == "REQUEST_IN_PROGRESS"
     granted(ledger, refused)
+
+
+def test_shared_buckets_of_an_older_file_leave_with_their_youngest(bench: Bench) -> None:
+    """It is not known what is in them: nothing may leave early, and what comes leaves on time."""
+    with closing(sqlite3.connect(bench.path, isolation_level=None)) as connection:
+        migrate(connection, STEPS[:4])
+        connection.executemany(
+            "INSERT INTO buckets VALUES ('pay', 'USD', ?, ?, ?, ?, 1, 0)",
+            [
+                (HOUR, START_MS - 900 + number, START_MS - 900 + number, "1")
+                for number in range(EXACT)
+            ]
+            + [(HOUR, START_MS - 500, START_MS - 300, "600")],
+        )
+    ledger = bench.open()
+    for number in (0, 50):
+        bench.clock.now = START_MS + number
+        granted(ledger, pay(7, id=f"new-{number}"))
+    bench.close()
+    ledger = bench.open()
+    for after, held in ((-1, 614), (49, 607), (50, 0)):
+        bench.clock.now = START_MS + after + HOUR
+        assert spent(ledger) == held
 
 
 def test_a_step_that_fails_changes_nothing(bench: Bench) -> None:
