@@ -16,6 +16,7 @@ from loadtest.bench.verdict import Figure
 
 P256, SECP256K1 = SUBJECTS[:2]
 FLAT = 1.1  # of the least to the most
+LINEAR = 1.5  # of what is measured once, so that chance has its share
 PER_KIB_US = 20.0  # for each further KiB of payload: hashing, TLS and decoding are not free
 BATCHES = 25
 
@@ -65,9 +66,7 @@ class Growth:
         )
         tokens = Path(stack.enter_context(memory))
         self._holding = {
-            keys: stack.enter_context(
-                signers.holding(bench.unused.copy(tokens / str(keys)), keys)
-            ).target
+            keys: stack.enter_context(signers.holding(bench.unused.copy(tokens / str(keys)), keys))
             for keys in extent.keys
         }
         for point in self._points():
@@ -84,9 +83,9 @@ class Growth:
             yield _name(axis, size), self._ledger.call((axis, size), BATCHES)
         unary, batch = (self._bench.load_of(P256, method, ONE) for method in ("unary", "batch"))
         yield "whole", self._bench.load(batch, seconds)
-        for keys, target in self._holding.items():
+        for keys, signer in self._holding.items():
             names = tuple(signers.key_names(keys))
-            load = replace(batch, target=target, keys=names, public_keys=())
+            load = replace(batch, target=signer.target, keys=names, public_keys=())
             yield _name("keys", keys), self._bench.load(load, seconds)
         for number in self._extent.connections:
             load = replace(unary, connections=number)
@@ -116,7 +115,22 @@ class Growth:
             for samples in rounds
         )
         kib = Figure("each further KiB of payload", costs, PER_KIB_US, rising=False, unit="µs")
-        return [*found, kib]
+        used = {keys: signer.start_seconds for keys, signer in self._holding.items()}
+        return [*found, kib, *starts(used)]
+
+
+def starts(used: Mapping[int, float]) -> Iterator[Figure]:
+    """Compare what each further key costs a start with what it costs among fewer.
+
+    Args:
+        used: CPU seconds of starts by the number of keys, the least first.
+    """
+    (least, base), *more = used.items()
+    each = {keys: (seconds - base) / (keys - least) for keys, seconds in more}
+    first, *others = each or (0,)
+    for keys in others:
+        ratio = each[keys] / each[first]
+        yield Figure(f"start, keys {keys:,} over {first:,}", (ratio,), LINEAR, rising=False)
 
 
 def _name(axis: str, size: int) -> str:

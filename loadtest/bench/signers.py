@@ -16,6 +16,7 @@ from loadtest.bench.subjects import SUBJECTS, Subject
 from loadtest.errors import LoadtestError
 from loadtest.peers import KEYS, POLICY
 from loadtest.target import Target
+from loadtest.usage import Cpu
 from signer.v1 import signing_service_pb2 as pb
 from signer.v1 import signing_service_pb2_grpc as rpc
 
@@ -102,10 +103,11 @@ def _tune(made: Environment) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """One that serves."""
+    """One that serves; ``start_seconds`` is the CPU time that it used until it did."""
 
     target: Target
     log: list[str]
+    start_seconds: float
 
     def public_key(self, subject: Subject) -> tuple[str, bytes]:
         """Return a key's name and its public key, serialised."""
@@ -146,4 +148,6 @@ def serving(installed: Environment, *, workers: int) -> Iterator[Signer]:
     except RuntimeError as error:
         raise LoadtestError(str(error)) from error
     with server:
-        yield Signer(Target(server.signing, installed.directory, (server.process.pid,)), server.log)
+        pids = (server.process.pid,)
+        target = Target(server.signing, installed.directory, pids)
+        yield Signer(target, server.log, Cpu(pids).seconds())

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.bench import gate, latency, ledgers, outcome, prefill, ratios, token
-from loadtest.bench.growth import Growth, Range
+from loadtest.bench.growth import Growth, Range, starts
 from loadtest.bench.outcome import Outcome
 from loadtest.bench.ratios import BARE, ONE, Bench
 from loadtest.bench.sample import Sample
@@ -185,6 +185,16 @@ def test_every_axis_of_growth_is_measured(bench: Bench, tmp_path: Path) -> None:
         "records 1,001 over 1,000",
         "connections 40 over 1",
     ]
+
+
+def test_a_start_that_grows_faster_than_its_keys() -> None:
+    """What a start costs without keys counts for nothing, and what each one costs stays flat."""
+    (flat,) = starts({10: 3.1, 1000: 4.1, 10_000: 13.1})
+    assert (flat.name, flat.held) == ("start, keys 10,000 over 1,000", True)
+    assert flat.value == pytest.approx(0.99, rel=0.01)
+    (square,) = starts({10: 3.1, 1000: 4.1, 10_000: 103.1})
+    assert not square.held
+    assert list(starts({10: 3.1, 100: 3.2})) == []
 
 
 @pytest.mark.parametrize("axis", ["grants", "limits"])
