@@ -32,8 +32,9 @@ from signer.rpc.control_service import ControlService
 from signer.rpc.limiter import Limiter
 from signer.rpc.peer import Identify, only
 from signer.rpc.policy_service import PolicyService
-from signer.rpc.refusals import Refusals, refusing_shed
+from signer.rpc.refusals import Refusals
 from signer.rpc.server import Server
+from signer.rpc.shedding import Shedding
 from signer.rpc.signing_service import SigningService
 from signer.rpc.streams import Streams
 from signer.rpc.tls import credentials
@@ -62,14 +63,13 @@ class SigningPort:
 
     def __init__(self, config: Config, core: Core, *, shared: bool) -> None:
         self._refusals = Refusals(core.ledger.limited)
-        allowed = refusing_shed(only(config.signing.callers), self._refusals.add)
         threads = config.server.threads
         limiter = Limiter(config.rates, core.ledger.policy, time.monotonic, self._refusals.add)
         self._service = SigningService(
             Signing(core.ledger, core.pool),
             Keyring(core.ledger.policy, core.pool),
             partial(decode, max_bytes=config.server.max_payload_bytes),
-            allowed,
+            only(config.signing.callers),
             config.server.request_seconds,
             limiter.admit,
             Streams(each=max(1, threads // 4), together=max(1, threads // 2)),
@@ -80,6 +80,7 @@ class SigningPort:
             MESSAGE_BYTES,
             max_calls=config.server.max_calls,
             shared=shared,
+            shed=Shedding(config.signing.callers, self._refusals.add, core.meter.shed),
             interceptors=[Calls(core.meter)],
         )
         signing_service_pb2_grpc.add_SigningServiceServicer_to_server(
@@ -110,13 +111,17 @@ class ControlPort:
 
     def __init__(self, config: Config, core: Core, *, shared: bool) -> None:
         self._refusals = Refusals(core.ledger.limited)
-        allowed = refusing_shed(only(config.control.callers), self._refusals.add)
+        allowed = only(config.control.callers)
         self._ledger = core.ledger
         self._publisher = _publisher(config, core.ledger, core.pool)
         self._service = AuditService(core.ledger, self._publisher.newest, allowed)
         core.meter.watch(of_log(core.ledger, self._publisher))
         self._server = Server(
-            CONTROL_THREADS, DOCUMENT_BYTES, shared=shared, interceptors=[Calls(core.meter)]
+            CONTROL_THREADS,
+            DOCUMENT_BYTES,
+            shared=shared,
+            shed=Shedding(config.control.callers, self._refusals.add, core.meter.shed),
+            interceptors=[Calls(core.meter)],
         )
         self._add_services(core, allowed)
         self._server.reflect(allowed)

@@ -81,6 +81,11 @@ class CallCounts:
             self._ended[code] += 1
         self._seconds.add(seconds)
 
+    def unbegun(self, code: str) -> None:
+        """Count a call that ended before it began."""
+        with self._lock:
+            self._ended[code] += 1
+
     def samples(self) -> Iterator[Sample]:
         """Yield a sample for each metric and code."""
         with self._lock:

@@ -41,6 +41,12 @@ CALL_SECONDS: Final = Family(
 CALLS_IN_FLIGHT: Final = Family(
     "signgate_calls_in_flight", G, "Calls that a handler is at.", ("method",)
 )
+SHED: Final = Family(
+    "signgate_shed_calls_total",
+    C,
+    "Calls refused unread, since their caller had its share waiting.",
+    ("method",),
+)
 PAYLOADS: Final = Family(
     "signgate_payloads_total",
     C,
@@ -133,6 +139,7 @@ FAMILIES: Final = (
     CALLS,
     CALL_SECONDS,
     CALLS_IN_FLIGHT,
+    SHED,
     PAYLOADS,
     QUEUE_SECONDS,
     SERVICE_SECONDS,

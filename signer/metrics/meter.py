@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Self
 
+from signer.codes import Code
 from signer.errors import SigngateError
 from signer.metrics import families
 from signer.metrics.counts import CallCounts, Counter, Histogram
@@ -12,6 +13,9 @@ from signer.metrics.samples import Number, Sample, number
 
 Source = Callable[[], Iterable[Sample]]
 UNKNOWN = "unknown"
+WITH_PAYLOADS = frozenset(
+    f"signer.v1.SigningService/{name}" for name in ("SignPayload", "BatchSignPayloads")
+)
 
 
 class _Signatures(NamedTuple):
@@ -33,6 +37,7 @@ class Meter:
 
     def __init__(self) -> None:
         self._payloads = Counter(families.PAYLOADS)
+        self._shed = Counter(families.SHED)
         self._errors = Counter(families.ERRORS)
         self._canaries = Counter(families.CANARIES)
         self._canary_signed_at: dict[str, float] = {}
@@ -42,6 +47,7 @@ class Meter:
         self._failed_commits.add(by=0)
         self._sources: list[Source] = [
             self._payloads.samples,
+            self._shed.samples,
             self._errors.samples,
             self._canaries.samples,
             self._canary_times,
@@ -72,6 +78,16 @@ class Meter:
                 )
                 self.watch(found.samples)
             return found
+
+    def shed(self, method: str) -> None:
+        """Take from the transport a call that it refused unread.
+
+        How many payloads it had, and of which keys, nobody knows: it counts as one.
+        """
+        self._shed.add(method)
+        self.calls(method).unbegun("RESOURCE_EXHAUSTED")
+        if method in WITH_PAYLOADS:
+            self._payloads.add(UNKNOWN, Code.RATE_LIMITED)
 
     def finished(self, key: str, outcome: str) -> None:
         """Take from the use case what came of a payload."""

@@ -2,7 +2,7 @@
 
 Each caller has a lane. The next free thread takes the oldest call of the next lane in
 turn; one lane never has all threads, and of a lane that is full the newest calls are shed:
-they go first, to be refused at once. All of that is per process.
+refused at once, without a thread. All of that is per process.
 """
 
 import threading
@@ -18,26 +18,22 @@ import structlog
 P = ParamSpec("P")
 T = TypeVar("T")
 LaneOf = Callable[[tuple[Any, ...]], str]
+Shed = Callable[[str, tuple[Any, ...]], bool]
 _log = structlog.get_logger(__name__)
-_now = threading.local()  # .shed: the call that this thread runs is to be refused
-
-
-def is_shed() -> bool:
-    """Whether the call that this thread runs came when its caller's lane was full."""
-    return getattr(_now, "shed", False)
+_SETTLED: Future[Any] = Future()  # of every call that was shed: nothing more comes of it
+_SETTLED.set_result(None)
 
 
 class _Task(NamedTuple):
     lane: str
     future: Future[Any]
     work: Callable[[], Any]
-    shed: bool
+    beyond: bool  # its lane's bound
 
     def run(self) -> None:
         """Do the work, unless it was cancelled; the result goes to the future."""
         if not self.future.set_running_or_notify_cancel():
             return
-        _now.shed = self.shed
         try:
             result = self.work()
         except BaseException as error:  # noqa: BLE001 - it is the future's, whatever it is
@@ -56,23 +52,27 @@ class Turns:
         self._waiting: dict[str, deque[_Task]] = {}
         self._order: deque[str] = deque()  # the lanes in which something waits
         self._running: dict[str, int] = {}
-        self._shed: deque[_Task] = deque()
+        self._beyond: deque[_Task] = deque()
+
+    def is_full(self, lane: str) -> bool:
+        """Whether as many calls of a lane wait as may."""
+        return len(self._waiting.get(lane, ())) >= self._most_waiting
 
     def add(self, lane: str, future: Future[Any], work: Callable[[], Any]) -> None:
-        """Let a call wait; beyond its lane's bound it is to be refused, before all others."""
+        """Let a call wait; beyond its lane's bound it goes before all others."""
+        if self.is_full(lane):
+            self._beyond.append(_Task(lane, future, work, beyond=True))
+            return
         queue = self._waiting.get(lane)
         if queue is None:
             queue = self._waiting[lane] = deque()
             self._order.append(lane)
-        if len(queue) >= self._most_waiting:
-            self._shed.append(_Task(lane, future, work, shed=True))
-        else:
-            queue.append(_Task(lane, future, work, shed=False))
+        queue.append(_Task(lane, future, work, beyond=False))
 
     def take(self) -> _Task | None:
         """Return the next call to run; None where only lanes wait that have their share."""
-        if self._shed:
-            return self._shed.popleft()
+        if self._beyond:
+            return self._beyond.popleft()
         for _ in range(len(self._order)):
             lane = self._order[0]
             self._order.rotate(-1)
@@ -90,7 +90,7 @@ class Turns:
 
     def end(self, task: _Task) -> None:
         """Note that a call has ended."""
-        if task.shed:
+        if task.beyond:
             return
         self._running[task.lane] -= 1
         if not self._running[task.lane]:
@@ -98,11 +98,16 @@ class Turns:
 
 
 class FairPool(Executor):
-    """The threads. ``lane_of`` names the lane of a submission by its arguments."""
+    """The threads.
 
-    def __init__(self, threads: int, max_waiting: int, lane_of: LaneOf) -> None:
+    ``lane_of`` names the lane of a submission by its arguments; ``shed`` refuses one whose
+    lane is full, or returns False for what is to run all the same, and soon.
+    """
+
+    def __init__(self, threads: int, max_waiting: int, lane_of: LaneOf, shed: Shed) -> None:
         """Start the threads; one lane runs on at most three quarters of them."""
         self._lane_of = lane_of
+        self._shed = shed
         self._lock = threading.Lock()
         self._calls = Turns(max(1, threads - threads // 4), max_waiting)
         self._tickets: SimpleQueue[bool] = SimpleQueue()  # one for each call that may start
@@ -115,9 +120,13 @@ class FairPool(Executor):
             thread.start()
 
     def submit(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Let a call wait for its turn."""
-        future: Future[T] = Future()
+        """Let a call wait for its turn, or refuse it."""
         lane = self._lane(args)
+        with self._lock:
+            full = self._calls.is_full(lane)
+        if full and self._shed(lane, args):
+            return _SETTLED
+        future: Future[T] = Future()
         with self._lock:
             self._calls.add(lane, future, partial(work, *args, **kwargs))
         self._tickets.put(True)  # noqa: FBT003 - a ticket

@@ -4,16 +4,11 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-import grpc
-
-from signer.errors import RateLimitedError, SigngateError
+from signer.errors import SigngateError
 from signer.ledger.flusher import Flusher
-from signer.model import Caller, Limited
-from signer.rpc.fair import is_shed
-from signer.rpc.peer import Identify
+from signer.model import Limited
 
 PERIOD_SECONDS = 10.0
-RETRY_SECONDS = 0.1
 Write = Callable[[Mapping[Limited, int]], None]
 
 
@@ -47,16 +42,3 @@ class Refusals:
                 self._counts += counts
             return False
         return True
-
-
-def refusing_shed(identify: Identify, refused: Callable[[Limited], None]) -> Identify:
-    """Identify, and refuse at once a call that came when its caller's lane was full."""
-
-    def check(context: grpc.ServicerContext) -> Caller:
-        caller = identify(context)
-        if is_shed():
-            refused(Limited(caller.san, "share"))
-            raise RateLimitedError("too many calls of this caller wait", RETRY_SECONDS)
-        return caller
-
-    return check

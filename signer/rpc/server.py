@@ -8,7 +8,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from signer.errors import ConfigError
-from signer.rpc.fair import FairPool
+from signer.rpc.fair import FairPool, Shed
 from signer.rpc.lanes import Lanes
 from signer.rpc.peer import Identify
 from signer.rpc.status import answers_stream
@@ -30,14 +30,15 @@ class Server:
         *,
         max_calls: int = 1024,
         shared: bool,
+        shed: Shed,
         interceptors: Sequence[grpc.ServerInterceptor] = (),
     ) -> None:
         """Prepare a listener.
 
         ``max_calls`` bounds the calls under way and waiting for a thread: more are
         refused at once with RESOURCE_EXHAUSTED; half of them may be one caller's, see
-        ``signer.rpc.fair``. ``shared`` lets other processes
-        listen on the same address.
+        ``signer.rpc.fair``, and ``shed`` refuses its further ones. ``shared`` lets other
+        processes listen on the same address.
         """
         options = [
             # Unless it is meant, a second server on the port must fail and not share it.
@@ -48,7 +49,7 @@ class Server:
             # bandwidth: a third of the call's sends and receives, for messages this small.
             ("grpc.http2.bdp_probe", 0),
         ]
-        self._pool = FairPool(threads, max_waiting=max_calls // 2, lane_of=Lanes())
+        self._pool = FairPool(threads, max_calls // 2, Lanes(), shed)
         self.grpc = grpc.server(
             self._pool,  # type: ignore[arg-type] # it asks for a pool and needs an executor
             interceptors=list(interceptors),

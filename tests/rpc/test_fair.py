@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from signer.errors import LedgerUnavailableError, RateLimitedError, TooManyStreamsError
-from signer.model import Caller, Limited
-from signer.rpc.fair import FairPool, is_shed
-from signer.rpc.refusals import Refusals, refusing_shed
+from signer.errors import LedgerUnavailableError, TooManyStreamsError
+from signer.model import Limited
+from signer.rpc.fair import FairPool, Shed
+from signer.rpc.refusals import Refusals
 from signer.rpc.streams import Streams
 from tests.support.switched import wait_for
 
@@ -26,9 +26,14 @@ def blocked() -> Iterator[threading.Event]:
     event.set()
 
 
-def pool(threads: int, waiting: int = 1000) -> Any:
+def nothing(_lane: str, _args: tuple[Any, ...]) -> bool:
+    """Shed no call."""
+    return False
+
+
+def pool(threads: int, waiting: int = 1000, shed: Shed = nothing) -> Any:
     """Return a pool whose lane is the first argument."""
-    made = FairPool(threads, waiting, lambda args: args[0])
+    made = FairPool(threads, waiting, lambda args: args[0], shed)
     return closing(_Closing(made))
 
 
@@ -74,15 +79,44 @@ def test_one_caller_never_has_all_threads(blocked: threading.Event) -> None:
 
 
 def test_what_is_over_a_lanes_bound_is_shed_at_once(blocked: threading.Event) -> None:
-    """The newest calls beyond the bound run first and know it; the others are not touched."""
-    with pool(1, waiting=3) as threads:
+    """The newest calls beyond the bound never run, and need no thread to be refused."""
+    shed: list[tuple[str, tuple[Any, ...]]] = []
+
+    def refuse(lane: str, args: tuple[Any, ...]) -> bool:
+        shed.append((lane, args))
+        return True
+
+    ran: list[int] = []
+    with pool(1, 3, refuse) as threads:
         threads.submit(lambda _lane: blocked.wait(WAIT), "busy")
-        calls = [threads.submit(lambda _lane: is_shed(), "burst") for _ in range(5)]
-        other = threads.submit(lambda _lane: is_shed(), "other")
+        calls = [
+            threads.submit(lambda _lane, number: ran.append(number), "burst", number)
+            for number in range(5)
+        ]
+        assert [call.done() for call in calls] == [False] * 3 + [True] * 2
+        assert shed == [("burst", ("burst", number)) for number in (3, 4)]
+        other = threads.submit(lambda _lane: 7, "other")
         blocked.set()
-        assert [call.result(WAIT) for call in calls] == [False, False, False, True, True]
-        assert other.result(WAIT) is False
-        assert threads.submit(lambda _lane: is_shed(), "burst").result(WAIT) is False
+        assert other.result(WAIT) == 7
+        for call in calls:
+            call.result(WAIT)
+        threads.submit(lambda _lane, number: ran.append(number), "burst", 5).result(WAIT)
+    assert ran == [0, 1, 2, 5]
+
+
+def test_what_is_not_to_be_shed_runs_next(blocked: threading.Event) -> None:
+    """A health check need not wait for its caller's other calls, however many these are."""
+    order: list[str] = []
+    with pool(1, 2, lambda _lane, args: args[1] != "health") as threads:
+        threads.submit(lambda _lane: blocked.wait(WAIT), "busy")
+        calls = [
+            threads.submit(lambda _lane, what: order.append(what), "a", what)
+            for what in ("first", "second", "third", "health")
+        ]
+        blocked.set()
+        for call in calls:
+            call.result(WAIT)
+    assert order == ["health", "first", "second"]
 
 
 def test_errors_and_cancelled_calls_cost_no_thread() -> None:
@@ -100,7 +134,7 @@ def test_errors_and_cancelled_calls_cost_no_thread() -> None:
 
 def test_threads_end_with_the_pool() -> None:
     """After a shutdown what waits has run and no thread is left."""
-    made = FairPool(3, 10, lambda args: args[0])
+    made = FairPool(3, 10, lambda args: args[0], nothing)
     results = [made.submit(lambda lane: lane, str(number)) for number in range(20)]
     made.shutdown()
     assert [future.result(WAIT) for future in results] == [str(number) for number in range(20)]
@@ -149,18 +183,3 @@ def test_refusals_are_written_together_and_never_lost() -> None:
         for refused, count in counts.items():
             total[refused] = total.get(refused, 0) + count
     assert total == {Limited("a", "caller"): 5, Limited("b", "share"): 2}
-
-
-def test_a_shed_call_is_refused_with_its_callers_name(blocked: threading.Event) -> None:
-    """Who is over its share is identified, counted, and told to wait."""
-    counted: list[Limited] = []
-    caller = Caller("a", "", "")
-    identify = refusing_shed(lambda _context: caller, counted.append)
-    with pool(1, waiting=1) as threads:
-        threads.submit(lambda _lane: blocked.wait(WAIT), "busy")
-        first = threads.submit(lambda _lane: identify(None), "a")  # type: ignore[arg-type] # unused
-        second = threads.submit(lambda _lane: identify(None), "a")  # type: ignore[arg-type] # unused
-        blocked.set()
-        assert first.result(WAIT) == caller
-        assert isinstance(second.exception(WAIT), RateLimitedError)
-    assert counted == [Limited("a", "share")]

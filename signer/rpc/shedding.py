@@ -1,0 +1,71 @@
+"""Refusing a call before it has a thread, where its caller has enough of them waiting.
+
+Under overload what is refused must not cost what is served: the message is not read, no
+thread wakes, and the answer was made once. grpcio has no public way to end a call from
+where it hands calls to its pool, so that this, as ``lanes`` does, reaches into it; should
+another version be made differently, calls are served rather than lost.
+"""
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import structlog
+from grpc._cython import cygrpc  # type: ignore[attr-defined] # no stubs
+from grpc._server import _abort
+from grpc_health.v1 import health
+from grpc_status import rpc_status
+
+from signer.errors import RateLimitedError
+from signer.model import Limited
+from signer.rpc.status import status_of
+
+RETRY_SECONDS = 0.1
+REFUSAL = RateLimitedError("too many calls of this caller wait", RETRY_SECONDS)
+HEALTH = f"{health.SERVICE_NAME}/"
+_log = structlog.get_logger(__name__)
+
+
+class Shedding:
+    """Ends calls with RATE_LIMITED, as ``signer.rpc.status`` would, and counts them."""
+
+    def __init__(
+        self,
+        callers: Collection[str],
+        refused: Callable[[Limited], None],
+        shed: Callable[[str], None],
+    ) -> None:
+        """Make the answer.
+
+        ``refused`` is told whose call it was, if it is one of ``callers``, for the audit log;
+        ``shed`` which method it was.
+        """
+        status = rpc_status.to_status(status_of(REFUSAL))
+        self._code = getattr(cygrpc.StatusCode, status.code.name.lower())
+        self._details = status.details.encode()
+        self._metadata = tuple(status.trailing_metadata)
+        self._callers = callers
+        self._refused = refused
+        self._shed = shed
+
+    def __call__(self, lane: str, args: tuple[Any, ...]) -> bool:
+        """Refuse a call; False where it is to be served all the same, as health checks are.
+
+        ``args`` are those of ``grpc.server`` for its thread pool: a function of its own,
+        the event that began the call, and the call's state.
+        """
+        try:
+            event, state = args[1], args[2]
+            # The event of a registered method has its name for a tag.
+            method = (event.call_details.method.decode() or event.tag).removeprefix("/")
+            if method.startswith(HEALTH):
+                return False
+            with state.condition:
+                state.trailing_metadata = self._metadata
+                _abort(state, event.call, self._code, self._details)
+        except Exception:  # noqa: BLE001 - what cannot be refused here is served
+            _log.exception("a call could not be shed")
+            return False
+        if lane in self._callers:
+            self._refused(Limited(lane, "share"))
+        self._shed(method)
+        return True
