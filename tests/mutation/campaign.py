@@ -5,6 +5,7 @@ floor was killed.
 """
 
 import argparse
+import ast
 import os
 import subprocess
 import sys
@@ -108,9 +109,13 @@ class Campaign:
         imported = result == UNREACHED or self._clean.imported(module.path, trial.mutant.lines)
         if not (self._plan.alone and imported):
             return False
-        # What is built at import is seen by tests that run none of its lines.
-        users = self._clean.running(module.path, module.lines, self._plan.seconds)
-        tests = dict.fromkeys(item.nodeid for item in (*trial.items, *users))
+        # What is built at import is seen by tests that run none of its lines, and
+        # maybe only by those of a module that imports it.
+        tests = dict.fromkeys(item.nodeid for item in trial.items)
+        paths = [module.path, *(path for path in _files([]) if _imports(path, module.name))]
+        for path in paths:
+            users = self._clean.running(path, None, self._plan.seconds / len(paths))
+            tests |= dict.fromkeys(item.nodeid for item in users)
         return _alone(module, trial.mutant, list(tests))
 
 
@@ -123,6 +128,15 @@ def _alone(module: Module, mutant: Mutant, tests: list[str]) -> bool:
         command, input="\n".join(tests), text=True, check=False, capture_output=True
     )
     return done.returncode not in {pytest.ExitCode.OK, _NO_TESTS}
+
+
+def _imports(path: Path, name: str) -> bool:
+    """Whether a file imports a module, or something of it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{item.name}" for item in node.names)}
+    return name in found
 
 
 def _files(names: Sequence[str]) -> list[Path]:

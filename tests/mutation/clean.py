@@ -33,10 +33,11 @@ class Clean:
         for name in self._items.keys() - self.seconds.keys():
             self.failed[name] = "passed, and failed in a child"
 
-    def running(self, path: Path, lines: Iterable[int], seconds: float) -> list[pytest.Item]:
+    def running(self, path: Path, lines: Iterable[int] | None, seconds: float) -> list[pytest.Item]:
         """Return the tests that run one of the lines and take at most so many seconds together.
 
-        Those whose file is named after the module come first, then the cheapest.
+        Without lines, those that run any of the file. Those whose file is named after the
+        module come first, then the cheapest.
         """
         words = set(path.with_suffix("").parts[1:])  # every test is one of the policy
         named = {
@@ -55,8 +56,10 @@ class Clean:
         """Whether one of the lines runs before the first test."""
         return _IMPORTED in self._contexts(path, lines)
 
-    def _contexts(self, path: Path, lines: Iterable[int]) -> set[str]:
+    def _contexts(self, path: Path, lines: Iterable[int] | None) -> set[str]:
         where = str(path.resolve())
         if where not in self._lines:
             self._lines[where] = self._data.contexts_by_lineno(where)
-        return {name for line in lines for name in self._lines[where].get(line, ())}
+        known = self._lines[where]
+        wanted = known if lines is None else lines
+        return {name for line in wanted for name in known.get(line, ())}
