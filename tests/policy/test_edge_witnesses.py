@@ -141,6 +141,13 @@ CASES = {
         _grants(GRANT | DEAR | {"worst_price": {"buy": "3"}}, GRANT | OTHER | DEAR),
         "keys.k.grants.other",
     ),
+    "a new grant to sell, where the old one has a bound for buying alone": (
+        _grants(GRANT | DEAR | {"worst_price": {"buy": "3"}}),
+        _grants(
+            GRANT | DEAR | {"worst_price": {"buy": "3"}}, GRANT | OTHER | DEAR | {"sides": ["sell"]}
+        ),
+        "keys.k.grants.other",
+    ),
     "a caller that no other grant had, among many": (
         _grants(GRANT | {"callers": ["b.example", "c.example", "d.example"]}),
         _grants(
