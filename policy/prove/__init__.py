@@ -2,9 +2,9 @@
 
 Z3 decides over a model that allows whatever the engine allows, and somewhat more: opening
 hours and dates are left out, since they only take away. So a proof holds for the engine.
-What the model allows is turned into requests, those of actions on Ethereum chains into
-payloads that are decoded, and the engine has the last word: where it refuses them, the
-answer is neither.
+Of most actions on Ethereum chains the model has what payloads say and no more; what it
+allows is written as payloads, which are decoded. The engine has the last word: where it
+refuses all that was tried, the answer is neither.
 """
 
 from policy.prove import sequence, single

@@ -14,12 +14,14 @@ from policy.contracts import PinnedCall
 from policy.model import Facts, Role, Transfer
 from policy.payloads import decode
 from policy.payloads.ethereum import address, erc20, rlp, safe, transaction, typed_data
-from policy.prove import shapes
+from policy.payloads.ethereum.pinned import Schema
+from policy.prove import permits, shapes
 from policy.prove.answer import Step
 from policy.reasons import PayloadError
 from policy.rules import Policy
 
 _SELECTORS = {method.action: selector for selector, method in erc20.METHODS.items()}
+_SECOND = 1000
 _GAS_LIMIT = 1  # so that the price of gas may be any fee
 _BLOB_HASH = b"\1".ljust(transaction.BLOB_HASH, b"\0")
 
@@ -35,18 +37,32 @@ def restated(policy: Policy, step: Step) -> Step | None:
     facts = step.ask.facts
     if shapes.of(policy, policy.keys[step.ask.key], facts.action) is None:
         return step
-    call = _call(policy, facts)
-    if call is None:
+    written = _written(policy, facts, -(-step.at_ms // _SECOND))
+    if written is None:
         return None
-    of_safe = facts.source is not None and facts.action != shapes.OF_ANOTHER
-    tag = typed_data.TAG if of_safe else transaction.TAG
+    tag, payload = written
     try:
-        payload = _safe(facts, call) if of_safe else _transaction(facts, call)
         read = decode(tag, payload).facts
     except PayloadError:
         return None
     ask = structs.replace(step.ask, format=tag, facts=read)
     return replace(step, ask=ask, payload=payload)
+
+
+def _written(policy: Policy, facts: Facts, expires_at: int) -> tuple[str, bytes] | None:
+    """Return the format and the payload."""
+    schema = permits.SCHEMAS.get(facts.action)
+    if schema is not None:
+        if not facts.transfers:
+            return None
+        said = permits.domain(facts), permits.message(facts, expires_at)
+        return typed_data.TAG, _document(schema, *said)
+    call = _call(policy, facts)
+    if call is None:
+        return None
+    if facts.source is not None and facts.action != shapes.OF_ANOTHER:
+        return typed_data.TAG, _safe(facts, call)
+    return transaction.TAG, _transaction(facts, call)
 
 
 def _transaction(facts: Facts, call: Call) -> bytes:
@@ -75,14 +91,22 @@ def _authorizations(facts: Facts, to: bytes) -> list[rlp.Item]:
 def _safe(facts: Facts, call: Call) -> bytes:
     """Write a Safe's transaction as typed data."""
     (schema,) = safe.SCHEMAS
-    ((_, types),) = schema.types
     to, value, data = call
     said = {"to": "0x" + to.hex(), "value": str(value), "data": "0x" + data.hex()}
-    rest = {name: str(value) for name, value in safe.FIXED.items()}
-    domain = {"chainId": facts.chain_id, "verifyingContract": str(facts.source).lower()}
+    rest: dict[str, object] = {name: str(value) for name, value in safe.FIXED.items()}
+    domain: dict[str, object] = {
+        "chainId": facts.chain_id,
+        "verifyingContract": str(facts.source).lower(),
+    }
+    return _document(schema, domain, rest | said | {"nonce": "0"})
+
+
+def _document(schema: Schema, domain: dict[str, object], message: dict[str, object]) -> bytes:
+    """Write typed data of the kind whose domain has these members."""
+    (types,) = (types for struct, types in schema.types if struct.codecs.keys() == domain.keys())
     document = {
         "domain": domain,
-        "message": rest | said | {"nonce": "0"},
+        "message": message,
         "primaryType": schema.primary.name,
         "types": types,
     }

@@ -12,7 +12,7 @@ from policy.abi import WORD
 from policy.amounts import MAX_AMOUNT
 from policy.assets import Asset
 from policy.contracts import PinnedCall
-from policy.payloads.ethereum import calls, erc20, pinned, transaction, typed_data
+from policy.payloads.ethereum import calls, erc20, permits, pinned, transaction, typed_data
 from policy.rules import KeyPolicy, Policy
 
 # Whether payloads that move the key's own funds pay for gas, and those that move another
@@ -114,7 +114,20 @@ def _usual(action: str) -> Shape:
     return Shape(_coin if coin else _token, gas, single=action != transaction.SET_CODE)
 
 
-_SHAPES = {
+def _given(asset: Asset, destination: str) -> bool:
+    return asset.chain_id is not None and fields.is_ethereum(destination)
+
+
+_PERMIT2 = "permit2."
+_BATCHES = frozenset({"permit2.permitBatch", "permit2.batchTransferFrom"})
+
+
+def _permit(action: str) -> Shape:
+    gas = {True: False} if action.startswith(_PERMIT2) else {False: False}
+    return Shape(_given, gas, single=action not in _BATCHES)
+
+
+_SHAPES = {min(schema.actions): _permit(min(schema.actions)) for schema in permits.SCHEMAS} | {
     action: _usual(action)
     for action in (
         *calls.ACTIONS,

@@ -5,13 +5,17 @@ from typing import Any
 
 import pytest
 
+from policy import assets
+from policy.assets import Asset
 from policy.document import load as load_policy
 from policy.engine import Unused, decide
+from policy.model import Role
 from policy.payloads import FORMATS, decode
-from policy.prove import Answer, Disproven, NotProven, Proven, load, prove
+from policy.prove import Answer, Disproven, NotProven, Proven, load, prove, shapes
 from policy.prove.answer import Step
 from policy.prove.single import breaks
 from policy.rules import Policy
+from tests.policy.payloads import examples
 
 Tree = dict[str, Any]
 Write = Callable[[Tree], str]
@@ -216,9 +220,60 @@ def test_every_other_action_of_accounts_is_shown_as_a_payload(
     assert isinstance(burns, Proven if funds == FROM_SAFE and asset == USDC else Disproven)
 
 
+PERMITS = [
+    *(("permit2." + name, {}) for name in ("permit", "permitBatch", "transferFrom")),
+    ("permit2.batchTransferFrom", {}),
+    ("erc20.permit", {"sources": [SAFE]}),
+    ("erc20.transferWithAuthorization", {"sources": [SAFE]}),
+    ("erc20.receiveWithAuthorization", {"sources": [SAFE]}),
+]
+
+
+@pytest.mark.parametrize(("action", "funds"), PERMITS)
+def test_permits_are_shown_as_typed_data(
+    calling: Any, asked: Any, action: str, funds: Tree
+) -> None:
+    """They burn no gas, expire at once, and count as spent."""
+    funds = funds | {"formats": ("ethereum.typed-data",), "action": action}
+    policy = calling(PUT, **funds)
+    assert isinstance(asked(policy, asset=USDC, destinations=[HOLDER]), Disproven)
+    assert isinstance(asked(policy, asset=USDC, per_request="4.9"), Disproven)
+    assert isinstance(asked(policy, asset=USDC, window={"span": "1h", "total": "8"}), Disproven)
+    assert asked(calling(PUT, **funds, assets=[USDC]), asset=ETH, never=True) == Proven()
+
+
 def test_a_grant_of_a_transfer_that_moves_nothing_allows_nothing(calling: Any, asked: Any) -> None:
     """A transfer always pays, be it nothing, and such a grant lets no payment pass."""
     policy = calling(PUT, action="native.transfer", assets=None, destinations=None)
     assert asked(policy, never=True) == Proven()
     answer = asked(policy, asset=ETH, window={"span": "1h", "total": "1"})
     assert isinstance(answer, NotProven)
+
+
+def test_every_shape_holds_what_its_decoder_reads(calling: Any) -> None:
+    """A proof is about payloads only if no payload is left out of the model."""
+    key, seen = calling(PUT).keys["k"], set[str]()
+    for tag, payloads in examples.VALID.items():
+        for facts in (decode(tag, payload).facts for payload in payloads):
+            shape = shapes.of(calling(PUT), key, facts.action)
+            if shape is None:
+                continue
+            seen.add(facts.action)
+            fees = [item for item in facts.transfers if item.role is Role.FEE]
+            paid = [item for item in facts.transfers if item.role is not Role.FEE]
+            assert bool(paid) == shape.moves
+            assert len(paid) == 1 or not shape.single
+            assert not fees or shape.gas[facts.source is None]
+            assert facts.source is None or shapes.accounts([facts.source]) == [facts.source]
+            assert all(getattr(facts, name) == said for name, said in shapes.UNSAID.items())
+            for item in paid:
+                asset = _asset(item.asset)
+                assert shape.pays(asset, str(item.destination))
+                assert shape.at(asset) == facts.chain_id
+    assert seen >= {action for action, *_ in (*OTHERS, *PERMITS)}
+
+
+def _asset(ref: str) -> Asset:
+    """Return an asset of the chain, a token or its coin."""
+    contract = ref.rpartition(":")[2] if "/erc20:" in ref else None
+    return assets.define("X@" + ref.partition("/")[0], 18, contract)
