@@ -281,13 +281,9 @@ class SqliteStore:
 
     def add_instants(self, instants: Iterable[tuple[Counter, Instant]]) -> None:
         """Add to instants; one that is not there yet is made."""
-        self._connection.executemany(
-            _ADD_INSTANT,
-            [
-                (*counter, at_ms, str(total), requests)
-                for counter, (at_ms, total, requests) in instants
-            ],
-        )
+        rows = [(*counter, at, str(total), count) for counter, (at, total, count) in instants]
+        if rows:
+            self._connection.executemany(_ADD_INSTANT, rows)
 
     def copy_instants(self, source: Counter, target: Counter, from_ms: int) -> None:
         """Give a counter that has none another one's instants from a time on."""
