@@ -59,13 +59,16 @@ class Shedding:
             method = (event.call_details.method.decode() or event.tag).removeprefix("/")
             if method.startswith(HEALTH):
                 return False
+            self._count(lane, method)  # before the caller knows: it may look there at once
             with state.condition:
                 state.trailing_metadata = self._metadata
                 _abort(state, event.call, self._code, self._details)
         except Exception:  # noqa: BLE001 - what cannot be refused here is served
             _log.exception("a call could not be shed")
             return False
+        return True
+
+    def _count(self, lane: str, method: str) -> None:
         if lane in self._callers:
             self._refused(Limited(lane, "share"))
         self._shed(method)
-        return True
