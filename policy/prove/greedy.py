@@ -129,7 +129,7 @@ class Greedy:
         *before, last = facts.transfers
         facts = replace(facts, transfers=(*before, replace(last, amount=amount)))
         approvers = grant.approval.approvers if grant.approval else frozenset[str]()
-        ask = Ask(key.name, min(key.formats), caller, facts, scope.address(grant))
+        ask = Ask(key.name, scope.form(key, grant.action), caller, facts, scope.address(grant))
         return restated(self._policy, Step(ask, self._now, approvers - {caller}))
 
     def _facts(self, key: KeyPolicy, grant: Grant) -> Iterator[Facts]:

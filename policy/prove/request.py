@@ -195,7 +195,7 @@ class Model:
 
     def _priced(self, grant: Grant) -> Any:
         if grant.worst_price is None:
-            return True
+            return grant.action not in shapes.SWAPS
         side, z3 = self._facts["side"], self._z3
         within = {Side.BUY: self._price.__le__, Side.SELL: self._price.__ge__}
         return z3.Or(
@@ -252,7 +252,9 @@ class Model:
         number = self._number(model, self._price)
         price = amounts.to_text(number, PRICE_DECIMALS) if said["side"] is not None else None
         facts = Facts(grant.action, tuple(self._transfers(model, grant)), price=price, **said)
-        ask = Ask(self._key.name, min(self._key.formats), caller, facts, scope.address(grant))
+        ask = Ask(
+            self._key.name, scope.form(self._key, grant.action), caller, facts, scope.address(grant)
+        )
         known = grant.approval.approvers - {caller} if grant.approval else frozenset[str]()
         approvers = sorted(known)[: self._number(model, self._approvals)]
         return Step(ask, at_ms, frozenset(approvers))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from policy.compare.schedule import times
+from policy.payloads import FORMATS
 from policy.prove.questions import Question
 from policy.rules import Grant, KeyPolicy, Policy
 
@@ -33,6 +34,12 @@ def callers(key: KeyPolicy, question: Question) -> list[str]:
 def grants(key: KeyPolicy, question: Question) -> list[Grant]:
     """Return the key's grants for an action in question."""
     return [grant for grant in key.grants if grant.action in (question.actions or {grant.action})]
+
+
+def form(key: KeyPolicy, action: str) -> str:
+    """Return a format of the key whose payloads do the action."""
+    with_it = (tag for tag in key.formats if tag in FORMATS and action in FORMATS[tag].actions)
+    return min(with_it, default=min(key.formats))
 
 
 def openings(grant: Grant) -> Iterator[int]:

@@ -12,7 +12,7 @@ from policy.abi import WORD
 from policy.amounts import MAX_AMOUNT
 from policy.assets import Asset
 from policy.contracts import PinnedCall
-from policy.payloads.ethereum import calls, erc20, permits, pinned, transaction, typed_data
+from policy.payloads.ethereum import calls, erc20, orders, permits, pinned, transaction, typed_data
 from policy.rules import KeyPolicy, Policy
 
 # Whether payloads that move the key's own funds pay for gas, and those that move another
@@ -33,6 +33,10 @@ UNSAID: Mapping[str, object] = {
     "order_type": None,
     "session": False,
 }
+
+
+# Actions whose payloads all say what they bring: each needs a worst price.
+SWAPS = frozenset({orders.COW, orders.ZEROX})
 
 
 class Shape(NamedTuple):

@@ -360,3 +360,32 @@ def test_questions_of_the_example_are_about_all_its_keys() -> None:
     """The shipped questions name or cover each key of the shipped policy."""
     named = {key for item in tomllib.loads(QUESTIONS)["questions"] for key in item.get("keys", ())}
     assert named == set(tomllib.loads(POLICY)["keys"])
+
+
+def test_a_request_has_a_format_with_its_action(
+    tree: Tree, edit: Edit, write: Write, asked: Any
+) -> None:
+    """Of a key's formats it is not just any."""
+    edit(tree, "keys.pay.payloads", ["intent", "intent.jws"])
+    edit(tree, "keys.pay.grants.0.action", "intent.jws.transfer")
+    policy = load_policy(write(tree), FORMATS)
+    for claim in ({"per_request": "1"}, {"window": {"span": "1h", "total": "1"}}):
+        answer = asked(policy, asset="USD", **claim)
+        assert isinstance(answer, Disproven)
+        assert {step.ask.format for step in answer.steps} == {"intent.jws"}
+
+
+@pytest.mark.parametrize("action", ["cow.order", "0x.limitOrder"])
+def test_a_swap_without_a_worst_price_is_never_allowed(
+    tree: Tree, edit: Edit, write: Write, asked: Any, action: str
+) -> None:
+    """The engine refuses each, since it says what it brings; with a price it may pass."""
+    edit(tree, "keys.wd.payloads", ["ethereum.typed-data"])
+    edit(tree, "keys.wd.grants.0.action", action)
+    edit(tree, "keys.wd.grants.0.venues", [action.partition(".")[0]])
+    edit(tree, "keys.wd.grants.0.sides", ["sell"])
+    edit(tree, "keys.wd.grants.0.symbols", ["USDC@eip155:1/ETH@eip155:1"])
+    claim = {"keys": ["wd"], "never": True}
+    assert asked(load_policy(write(tree), FORMATS), **claim) == Proven()
+    edit(tree, "keys.wd.grants.0.worst_price", {"sell": "1"})
+    assert isinstance(asked(load_policy(write(tree), FORMATS), **claim), Disproven)
