@@ -69,3 +69,16 @@ def test_the_longest_span_is_a_leap_year(span: str) -> None:
     assert fields.span_ms(span) == fields.MAX_SPAN_MS
     with pytest.raises(ValueError, match="longer than 366d"):
         fields.span_ms(f"{366 * 86_400 + 1}s")
+
+
+@pytest.mark.parametrize("text", ["bc1qx", "BC1QX", "bc1", "0x12", "0X12"])
+def test_what_starts_like_an_address_of_a_chain_is_one(text: str) -> None:
+    """Without its checksum it is no account's name either, in capitals or not."""
+    with pytest.raises(ValueError, match=r"."):
+        fields.address(text)
+
+
+@pytest.mark.parametrize(("text", "has_form"), [("0x" + "aB" * 20, True), ("0x" + "a" * 39, False)])
+def test_the_form_of_an_ethereum_address_has_no_case(text: str, has_form: bool) -> None:  # noqa: FBT001 - a table
+    """Whatever the checksum."""
+    assert fields.is_ethereum(text) is has_form

@@ -8,7 +8,8 @@ from policy.document import load
 from policy.engine import Unused, decide
 from policy.model import CONTRACT_CALL, Ask, ContractCall, Role
 from policy.payloads import FORMATS
-from policy.reasons import Code
+from policy.payloads.ethereum import calls
+from policy.reasons import Code, PayloadError
 from tests.policy.payloads.examples import (
     APPROVE,
     OMNIBUS,
@@ -202,3 +203,12 @@ def test_every_upper_byte_of_an_address_counts() -> None:
     for at in range(4, 16):
         dirty = PAID[:at] + b"\1" + PAID[at + 1 :]
         assert refusal(TAG, token(dirty)).code is NOT_CANONICAL
+
+
+def test_a_call_of_sixteen_words_is_left_to_the_policy() -> None:
+    """As many static arguments are read; one more is refused, and so is half a word."""
+    longest = b"\x12\x34\x56\x78" + bytes(16 * 32)
+    assert calls.effect(1, USDC, 0, longest, "here").action == CONTRACT_CALL
+    for data in (longest + bytes(32), longest + bytes(16)):
+        with pytest.raises(PayloadError, match="up to 16 words"):
+            calls.effect(1, USDC, 0, data, "here")
