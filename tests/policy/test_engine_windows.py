@@ -27,6 +27,7 @@ def policy(tree: Tree, compiled: Compile) -> Policy:
         (Used(2400, 2), []),
         (Used(2401, 2), [Code.LIMIT_WINDOW_TOTAL]),
         (Used(0, 3), [Code.LIMIT_WINDOW_COUNT]),
+        (Used(2400, 3), [Code.LIMIT_WINDOW_COUNT]),
         (Used(2500, 3), [Code.LIMIT_WINDOW_TOTAL, Code.LIMIT_WINDOW_COUNT]),
     ],
 )

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from policy.freezes import Freeze, frozen, is_named, parse, resolve
 from policy.freezes import similar as find_similar
@@ -139,3 +140,17 @@ def test_an_asset_goes_by_its_identifier_too(policy: Policy) -> None:
     assert resolve(Freeze("asset", f"eip155:1/erc20:{USDC}"), policy).name == "USDC@eip155:1"
     assert resolve(Freeze("key", "wd"), policy) == Freeze("key", "wd")
     assert resolve(Freeze("asset", "GBP"), policy) == Freeze("asset", "GBP")
+
+
+def test_a_request_of_an_unknown_key_touches_the_rest(policy: Policy) -> None:
+    """It has no groups; who asks for it can be frozen all the same."""
+    ask = replace(ASK, key="gone")
+    for freeze in (Freeze("key", "gone"), Freeze("caller", ASK.caller)):
+        assert [item.code for item in frozen(frozenset({freeze}), ask, policy)] == [Code.FROZEN]
+
+
+def test_only_an_asset_has_another_name(policy: Policy) -> None:
+    """What is no asset keeps its name, though an asset be known by it."""
+    name = f"eip155:1/erc20:{USDC}"
+    assert resolve(Freeze("asset", name), policy).name == "USDC@eip155:1"
+    assert resolve(Freeze("caller", name), policy) == Freeze("caller", name)

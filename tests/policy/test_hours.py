@@ -153,3 +153,11 @@ def test_minutes_of_the_week_are_those_that_are_inside(days: str, start: str, en
     monday = _ms("2026-11-23T00:00:00")
     inside = {minute for minute in range(7 * 1440) if hours.contains(monday + minute * 60_000)}
     assert minutes_of(hours) == inside
+
+
+def test_a_time_of_the_day_is_its_minutes() -> None:
+    """Hours and minutes both count; 24:00 is a time only where something ends."""
+    assert (parse_minute("08:30"), parse_minute("00:05"), parse_minute("23:59")) == (510, 5, 1439)
+    assert parse_minute("24:00", end=True) == 1440
+    with pytest.raises(ValueError, match="not a time of the day"):
+        parse_minute("24:00")

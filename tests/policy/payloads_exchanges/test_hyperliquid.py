@@ -210,9 +210,12 @@ def test_a_sell_for_a_vault_is_read() -> None:
 
 @pytest.mark.parametrize("tree", [CANCEL, CANCEL_BY_ID])
 def test_a_cancellation_moves_nothing(tree: Tree) -> None:
-    """A cancellation names its market and has no transfer."""
+    """A cancellation names its market, has no transfer, and expires like an order."""
     facts = decode(TAG, rfc8785.dumps(tree)).facts
     assert (facts.action, facts.transfers, facts.symbol) == ("hyperliquid.cancel", (), "4")
+    assert facts.expires_at is None
+    until = rfc8785.dumps(tree | {"expiresAfter": 1677777666999})
+    assert decode(TAG, until).facts.expires_at == 1677777666
 
 
 def test_every_member_is_signed() -> None:
