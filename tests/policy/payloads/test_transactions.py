@@ -198,3 +198,11 @@ def test_every_contract_that_accounts_take_on_is_a_destination() -> None:
         Transfer(COIN, 0, "0x" + "0" * 40, Role.ALLOWANCE),
         DYNAMIC_FEE,
     )
+
+
+@pytest.mark.parametrize("y_parity", [0, 1])
+def test_a_signature_is_put_in_as_scalars(y_parity: int) -> None:
+    """EIP-155: v has the chain and the parity; r and s lose the zeros in front alone."""
+    r, s = b"\0XX" + b"\1" * 29, b"\0\0X" + b"\2" * 29
+    raw = ethereum.assemble(legacy(), r + s, y_parity)
+    assert rlp.decode(raw, "here")[6:] == [bytes((37 + y_parity,)), r[1:], s[2:]]
