@@ -10,7 +10,7 @@ keeps one reference meanwhile. A caller who leaves while a session is at work on
 leaves that reference to the session's thread.
 """
 
-from collections import OrderedDict
+from collections import deque
 from sys import intern
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -70,7 +70,7 @@ cdef enum:
     ERRANDS = 2  # the line of jobs for one slot; the others are numbered by Priority
     NOWHERE = -1
     TURN = 8
-    SEATS = 1024  # that are remembered, for answers that came before a session ended
+    LEFT = 32  # seats that are remembered, for answers that came before a session ended
 
 if ROOM != SIGNATURE_ROOM or TURN != BULK_TURN or LINES != len(Priority) + 1:
     raise ImportError("signer.hsm.compiled was built for another version")
@@ -410,14 +410,16 @@ cdef class Counter:
     cdef double service_seconds
     cdef double last_served
     cdef int64_t numbered
-    cdef object seats  # the last ones, by their numbers
+    cdef object seats  # by their numbers
+    cdef object left  # the numbers of those whose sessions ended last
     cdef object reason  # why it is shut
 
     def __cinit__(self, Py_ssize_t depth):
         pthread_mutex_init(&self.mutex, NULL)
         pthread_cond_init(&self.work, &monotonic)
         self.depth = depth
-        self.seats = OrderedDict()
+        self.seats = {}
+        self.left = deque()
 
     def __dealloc__(self):
         pthread_cond_destroy(&self.work)
@@ -428,9 +430,13 @@ cdef class Counter:
         self.numbered += 1
         seat = Seat(session, slot, stuck_seconds, self.numbered)
         self.seats[self.numbered] = seat
-        if len(self.seats) > SEATS:
-            self.seats.popitem(last=False)
         return seat
+
+    def leave(self, Seat seat not None):
+        """Forget a seat before long: its session has ended."""
+        self.left.append(seat.chair.number)
+        if len(self.left) > LEFT:
+            self.seats.pop(self.left.popleft(), None)
 
     def serve(self, Seat seat not None, double seconds):
         """Do jobs in the thread that owns the session, as they come."""

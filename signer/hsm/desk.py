@@ -37,6 +37,10 @@ class Desk(ABC):
         """Make a place for a session; a call that takes longer is its last."""
 
     @abstractmethod
+    def leave(self, seat: Seat) -> None:
+        """Forget a seat before long: its session has ended."""
+
+    @abstractmethod
     def serve(self, seat: Seat, seconds: float) -> Fault | None:
         """Do jobs in the thread that owns the session, as they come.
 

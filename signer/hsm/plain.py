@@ -175,6 +175,9 @@ class PlainDesk(Desk):
         """Make a place for a session."""
         return PlainSeat(session, slot, stuck_seconds)
 
+    def leave(self, seat: Seat) -> None:
+        """Do nothing: only jobs and threads know of seats here."""
+
     def serve(self, seat: Seat, seconds: float) -> Fault | None:
         """Do jobs in the thread that owns the session, as they come."""
         own = cast("PlainSeat", seat)

@@ -105,8 +105,10 @@ class Worker:
         session = self._first
         while session is not None or not (self._dismissed or self._stopping.is_set()):
             if session is not None:
-                self._serve(session)
+                seat = self._desk.seat(session, self.slot, self._stuck_seconds)
+                self._serve(seat)
                 session.close()
+                self._desk.leave(seat)
             session = None if self._dismissed else self._slot_session()
         self._note(SessionEvent.CLOSED)
 
@@ -120,8 +122,8 @@ class Worker:
             self._stopping.wait(TICK_SECONDS)
             return None
 
-    def _serve(self, session: BoundSession) -> None:
-        seat = self._seat = self._desk.seat(session, self.slot, self._stuck_seconds)
+    def _serve(self, seat: Seat) -> None:
+        self._seat, session = seat, seat.session
         used, idle = time.monotonic(), self._idle_seconds()
         while self._usable(seat):
             fault = self._desk.serve(seat, TICK_SECONDS)
