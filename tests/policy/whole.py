@@ -277,8 +277,10 @@ def tightened(random: Random, tree: Tree) -> Tree:
             _group(random, new, limit["asset"])
         return new
     grant = random.choice(key["grants"])
+    # Without an asset of its own a grant has no threshold for fees in it: that is looser.
+    kept = {"hours"} | ({"assets"} if "approval" in grant else set())
     lists = [
-        items for field, items in grant.items() if isinstance(items, list) and field != "hours"
+        items for field, items in grant.items() if isinstance(items, list) and field not in kept
     ]
     lists += [key["grants"], grant.get("approval", {}).get("approvers", [])]
     items = random.choice([items for items in lists if items])
