@@ -231,7 +231,7 @@ class Ledger:
 
     def flush(self) -> None:
         """Make the queued outcomes durable, unless the ledger fails."""
-        self._writer.flush()
+        self._writer.settled()
 
     def close(self) -> None:
         """Make the queued outcomes durable and close; every later call is refused."""

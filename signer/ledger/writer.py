@@ -109,6 +109,15 @@ class Writer:
                 _log.exception("outcomes could not be recorded yet", queued=len(self._outcomes))
         return not self._outcomes or self.stopped is not None
 
+    def settled(self) -> None:
+        """Return once what was queued is durable, also what another thread has taken by now.
+
+        Where the ledger fails it stays queued.
+        """
+        if self.flush():
+            with suppress(LedgerUnavailableError):
+                self.submit(_nothing, 0)  # after the transaction that is under way
+
     def _commit(self, jobs: Sequence[Job[object]]) -> None:
         if self.stopped is not None:
             return _refuse(jobs, f"the ledger has stopped: {self.stopped}")

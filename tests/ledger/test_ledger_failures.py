@@ -123,6 +123,28 @@ def test_outcomes_wait_for_a_ledger_that_works(bench: Bench, ledger: Ledger) -> 
     assert isinstance(one(ledger, pay()), Signed)
 
 
+def test_a_flush_waits_for_what_another_thread_has_taken(ledger: Ledger) -> None:
+    """Outcomes in a transaction that is under way are durable when the flush returns."""
+    verdict = granted(ledger, pay())
+    size = ledger.size()
+    begun, done = threading.Event(), threading.Event()
+
+    def hold(_: object) -> None:
+        begun.set()
+        done.wait(5)
+
+    ledger.settle([signed(verdict)])
+    threading.Thread(target=ledger._writer.submit, args=(hold, 0)).start()
+    assert begun.wait(5)
+    flushing = threading.Thread(target=ledger.flush)
+    flushing.start()
+    flushing.join(0.2)
+    assert flushing.is_alive()
+    done.set()
+    flushing.join(5)
+    assert ledger.size() == size + 1
+
+
 def test_outcomes_are_tried_again(bench: Bench, ledger: Ledger) -> None:
     """Nobody has to come by: what could not be recorded is recorded when the file is free."""
     verdict = granted(ledger, pay())

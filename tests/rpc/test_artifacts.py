@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from collections.abc import Callable
 
 import coincurve
 import grpc
@@ -46,21 +47,22 @@ def test_a_tron_transaction_is_ready_to_broadcast(port: Port) -> None:
     assert (raw.data(1), raw.data(2)) == (payload, signed.recoverable_signature)
 
 
-TYPED = {
-    "a permit": (
-        "ethereum.typed-data",
-        typed_examples.written(
-            typed_examples.document("Permit", deadline=str(int(time.time()) + 600))
-        ),
-    ),
-    "a text": ("ethereum.message", "Grüße\nNonce: 7".encode()),
+def _permit() -> bytes:
+    deadline = str(int(time.time()) + 600)
+    return typed_examples.written(typed_examples.document("Permit", deadline=deadline))
+
+
+TYPED: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "a permit": ("ethereum.typed-data", _permit),
+    "a text": ("ethereum.message", "Grüße\nNonce: 7".encode),
 }
 
 
 @pytest.mark.parametrize("name", TYPED)
 def test_typed_data_and_texts_are_signed_as_wallets_do(port: Port, name: str) -> None:
     """The 65 bytes are those of ``eth_signTypedData_v4`` and ``personal_sign``."""
-    payload_format, payload = TYPED[name]
+    payload_format, make = TYPED[name]
+    payload = make()
     request = sign_request(payload, "rpc-typed", payload_format=payload_format)
     response, code, message = port.unary("SignPayload", request)
     assert code is grpc.StatusCode.OK, message
