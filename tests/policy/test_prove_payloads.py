@@ -9,10 +9,12 @@ from policy import assets
 from policy.assets import Asset
 from policy.document import load as load_policy
 from policy.engine import Unused, decide
-from policy.model import Role
+from policy.model import Ask, Facts, Role
 from policy.payloads import FORMATS, decode
 from policy.prove import Answer, Disproven, NotProven, Proven, load, prove, shapes
 from policy.prove.answer import Step
+from policy.prove.payloads import restated
+from policy.prove.request import Model
 from policy.prove.single import breaks
 from policy.rules import Policy
 from tests.policy.payloads import examples
@@ -248,6 +250,24 @@ def test_a_grant_of_a_transfer_that_moves_nothing_allows_nothing(calling: Any, a
     assert asked(policy, never=True) == Proven()
     answer = asked(policy, asset=ETH, window={"span": "1h", "total": "1"})
     assert isinstance(answer, NotProven)
+
+
+def test_a_permit_of_nothing_is_no_payload(calling: Any) -> None:
+    """A permit permits something: a solution without that is excluded."""
+    policy = calling(PUT, formats=("ethereum.typed-data",), action="permit2.permit")
+    ask = Ask("k", "ethereum.typed-data", "a.example", Facts("permit2.permit", ()))
+    assert restated(policy, Step(ask, 1000)) is None
+
+
+def test_the_search_for_a_counterexample_ends(calling: Any, write: Write) -> None:
+    """Where nobody takes a solution there are many, and then no more."""
+    callers = [f"c{number}.example" for number in range(40)]
+    policy = calling(PUT, action="native.transfer", callers=callers)
+    claim = {"name": "q", "asset": ETH, "per_request": "1"}
+    (question,) = load(write({"questions": [claim]}), policy)
+    model = Model(policy, policy.keys["k"], question)
+    assert model.broken()
+    assert len({step.ask.caller for step in model.requests()}) in range(15, 31)
 
 
 def test_every_shape_holds_what_its_decoder_reads(calling: Any) -> None:

@@ -264,3 +264,12 @@ def test_a_refund_beyond_the_bucket_is_a_bug(amount: int, requests: int) -> None
     window.charge(100, 5)
     with pytest.raises(ValueError, match="exceeds"):
         window.refund(100, amount, requests)
+
+
+def test_what_was_never_charged_is_not_given_back() -> None:
+    """A refund of a time that has no charge changes nothing."""
+    window = Window(1000)
+    window.charge(100, 5)
+    window.charge(300, 5)
+    assert window.refund(200, 5) is None
+    assert window.used(300).total == 10
