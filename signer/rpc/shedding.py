@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 import structlog
+from grpc import _server
 from grpc._cython import cygrpc  # type: ignore[attr-defined] # no stubs
-from grpc._server import _abort
 from grpc_health.v1 import health
 from grpc_status import rpc_status
 
@@ -62,7 +62,7 @@ class Shedding:
             self._count(lane, method)  # before the caller knows: it may look there at once
             with state.condition:
                 state.trailing_metadata = self._metadata
-                _abort(state, event.call, self._code, self._details)
+                _server._abort(state, event.call, self._code, self._details)  # noqa: SLF001 - see above
         except Exception:  # noqa: BLE001 - what cannot be refused here is served
             _log.exception("a call could not be shed")
             return False
