@@ -15,7 +15,6 @@ A case has the facts, or the name of a file with the payload. Amounts are in who
 units of their asset, as everywhere in a policy.
 """
 
-import tomllib
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Annotated, Literal, Self
@@ -29,6 +28,7 @@ from policy.problems import PolicyError, Problem, from_pydantic
 from policy.reasons import Code, PayloadError
 from policy.rules import Policy
 from policy.schema import Table
+from policy.toml import parse
 
 Decode = Callable[[str, str], model.Facts]
 
@@ -158,13 +158,12 @@ def load(text: str) -> list[Case]:
     Raises:
         PolicyError: with everything that is wrong with it.
     """
+    raw = parse(text)
     try:
-        return _Document.model_validate(tomllib.loads(text)).tests
+        return _Document.model_validate(raw).tests
     except ValidationError as error:
         problems = [from_pydantic(item, _TABLES) for item in error.errors()]
         raise PolicyError(problems) from None
-    except ValueError as error:
-        raise PolicyError([Problem("", f"is not TOML: {error}")]) from None
 
 
 def failure(policy: Policy, case: Case, decode: Decode) -> str | None:

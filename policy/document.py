@@ -8,9 +8,6 @@ import gc
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
-
-import tomli
 
 from policy.actions import Actions
 from policy.compile import KeyCompiler
@@ -19,9 +16,10 @@ from policy.groups import grouped
 from policy.model import Format
 from policy.names import Names
 from policy.pins import pinned
-from policy.problems import EMPTY, PolicyError, Problem, at
+from policy.problems import EMPTY, PolicyError, at
 from policy.rules import Policy
 from policy.shapes import Shapes
+from policy.toml import parse
 
 
 def load(text: str, formats: Mapping[str, Format]) -> Policy:
@@ -59,7 +57,7 @@ def _outlast() -> None:
 
 
 def _load(text: str, formats: Mapping[str, Format]) -> Policy:
-    raw, sha256 = _parse(text)
+    raw = parse(text)
     shapes = Shapes(raw)
     outline = shapes.outline
     names = Names(outline, shapes.broken)
@@ -80,14 +78,4 @@ def _load(text: str, formats: Mapping[str, Format]) -> Policy:
         problems.append(at(("keys",), EMPTY))
     if problems:
         raise PolicyError(problems)
-    return Policy(sha256, keys, names.known(), calls, markets)
-
-
-def _parse(text: str) -> tuple[dict[str, Any], str]:
-    try:
-        sha256 = hashlib.sha256(text.encode()).hexdigest()
-        return tomli.loads(text), sha256
-    except RecursionError:
-        raise PolicyError([Problem("", "is nested too deeply")]) from None
-    except ValueError as error:  # TOML syntax, a lone surrogate, an endless integer
-        raise PolicyError([Problem("", f"is not TOML: {error}")]) from None
+    return Policy(hashlib.sha256(text.encode()).hexdigest(), keys, names.known(), calls, markets)

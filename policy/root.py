@@ -16,7 +16,6 @@ Compatibility: as for policy documents, see ``policy.schema``.
 """
 
 import hashlib
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,6 +25,7 @@ from policy import fields
 from policy.field_types import Many, Positive, San, SchemaVersion, Span
 from policy.problems import PolicyError, Problem, from_pydantic
 from policy.schema import Table
+from policy.toml import parse
 
 
 class RootDocument(Table):
@@ -89,16 +89,13 @@ def load(text: str) -> Root:
 
 
 def _parse(text: str) -> tuple[RootDocument, str]:
+    raw = parse(text)
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
     try:
-        sha256 = hashlib.sha256(text.encode()).hexdigest()
-        return RootDocument.model_validate(tomllib.loads(text)), sha256
-    except RecursionError:
-        raise PolicyError([Problem("", "is nested too deeply")]) from None
+        return RootDocument.model_validate(raw), sha256
     except ValidationError as error:
         tables = {"": RootDocument}
         raise PolicyError(from_pydantic(item, tables) for item in error.errors()) from None
-    except ValueError as error:  # TOML syntax, a lone surrogate, an endless integer
-        raise PolicyError([Problem("", f"is not TOML: {error}")]) from None
 
 
 def _contradictions(document: RootDocument) -> Iterator[Problem]:

@@ -12,7 +12,6 @@ without them) and claims one thing. It names destinations itself, so that an edi
 policy's own sets does not change what is asked.
 """
 
-import tomllib
 from collections.abc import Mapping
 from typing import Annotated, Self
 
@@ -24,6 +23,7 @@ from policy.field_types import Address, Amount, AssetName, Many, Name, Positive,
 from policy.problems import PolicyError, Problem, from_pydantic
 from policy.rules import Policy
 from policy.schema import Table
+from policy.toml import parse
 
 CLAIMS = ("per_request", "window", "destinations", "approvals", "never")
 
@@ -128,12 +128,11 @@ def load(text: str, policy: Policy) -> list[Question]:
         PolicyError: with everything that is wrong with it, such as a key or an asset
             that the policy has not, about which anything would be true.
     """
+    raw = parse(text)
     try:
-        questions = _Document.model_validate(tomllib.loads(text)).questions
+        questions = _Document.model_validate(raw).questions
     except ValidationError as error:
         raise PolicyError([from_pydantic(item, _TABLES) for item in error.errors()]) from None
-    except ValueError as error:
-        raise PolicyError([Problem("", f"is not TOML: {error}")]) from None
     problems = [problem for question in questions for problem in _problems(question, policy)]
     if problems:
         raise PolicyError(problems)

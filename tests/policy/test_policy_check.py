@@ -55,7 +55,9 @@ def test_a_syntax_error_is_one_line_with_its_place(tmp_path: Path) -> None:
     file.write_text("schema = 1\nkeys = }\n")
     result = CliRunner().invoke(app, ["check", str(file)])
     assert result.exit_code == 1
-    assert result.stderr == f"{file}: is not TOML: Invalid value (at line 2, column 8)\n"
+    assert result.stderr.startswith(f"{file}: is not TOML: ")
+    assert result.stderr.endswith(" at line 2 column 8\n")
+    assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -148,4 +148,4 @@ def test_tests_that_are_no_toml_are_one_problem(run: Run, tmp_path: Path) -> Non
     arguments = ["test", str(tmp_path / "policy.toml"), "--tests", str(other)]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"{other}: is not TOML: Invalid value")
+    assert result.stderr.startswith(f"{other}: is not TOML: ")
