@@ -33,9 +33,10 @@ from signer.rpc.limiter import Limiter
 from signer.rpc.peer import Identify, only
 from signer.rpc.policy_service import PolicyService
 from signer.rpc.refusals import Refusals
+from signer.rpc.rounds import Joint
 from signer.rpc.server import Server
 from signer.rpc.shedding import Shedding
-from signer.rpc.signing_service import SigningService
+from signer.rpc.signing_service import SIGN_PAYLOAD, SigningService
 from signer.rpc.streams import Streams
 from signer.rpc.tls import credentials
 from signer.signing import Signing
@@ -82,6 +83,12 @@ class SigningPort:
             shared=shared,
             shed=Shedding(config.signing.callers, self._refusals.add, core.meter.shed),
             interceptors=[Calls(core.meter)],
+            joint=Joint(
+                SIGN_PAYLOAD,
+                self._service.company,
+                self._service.answer_all,
+                core.meter.calls(SIGN_PAYLOAD),
+            ),
         )
         signing_service_pb2_grpc.add_SigningServiceServicer_to_server(
             self._service, self._server.grpc

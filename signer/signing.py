@@ -96,6 +96,25 @@ class Signing:
         gathering.submit(asked)
         return asked.result()
 
+    def company(self, key: str) -> Hashable:
+        """Return what a key has in common with those whose requests may wait for its own.
+
+        None: nobody's request waits for another.
+        """
+        return self._pool.company(key)
+
+    def sign_round(
+        self, requests: Sequence[SignRequest], deadlines: Sequence[float]
+    ) -> list[Result | Exception]:
+        """Do as ``sign``, for requests of several callers: none suffers from another's."""
+        try:
+            return list(self._sign(requests, deadlines))
+        except Exception as error:  # noqa: BLE001 - whoever asked is told
+            if len(requests) == 1 or isinstance(error, LedgerUnavailableError):
+                return [error] * len(requests)
+        each = zip(requests, deadlines, strict=True)  # one of them can't be decided
+        return [self.sign_round([request], [deadline])[0] for request, deadline in each]
+
     def _gathering(self, requests: Sequence[SignRequest]) -> Gathering[_Asked] | None:
         """Return where requests wait for others; None for those that go alone."""
         if len(requests) >= ALONE:

@@ -8,9 +8,10 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from signer.errors import ConfigError
-from signer.rpc.fair import FairPool, Shed
+from signer.rpc.front import Front, Shed
 from signer.rpc.lanes import Lanes
 from signer.rpc.peer import Identify
+from signer.rpc.rounds import Joint
 from signer.rpc.status import answers_stream
 
 KEEPALIVE = (
@@ -32,12 +33,14 @@ class Server:
         shared: bool,
         shed: Shed,
         interceptors: Sequence[grpc.ServerInterceptor] = (),
+        joint: Joint | None = None,
     ) -> None:
         """Prepare a listener.
 
         ``max_calls`` bounds the calls under way and waiting for a thread: more are
         refused at once with RESOURCE_EXHAUSTED; half of them may be one caller's, see
-        ``signer.rpc.fair``, and ``shed`` refuses its further ones. ``shared`` lets other
+        ``signer.rpc.fair``, and ``shed`` refuses its further ones. Calls of the ``joint``
+        method are answered together. ``shared`` lets other
         processes listen on the same address.
         """
         options = [
@@ -49,7 +52,7 @@ class Server:
             # bandwidth: a third of the call's sends and receives, for messages this small.
             ("grpc.http2.bdp_probe", 0),
         ]
-        self._pool = FairPool(threads, max_calls // 2, Lanes(), shed)
+        self._pool = Front(threads, max_calls // 2, Lanes(), shed, joint)
         self.grpc = grpc.server(
             self._pool,  # type: ignore[arg-type] # it asks for a pool and needs an executor
             interceptors=list(interceptors),

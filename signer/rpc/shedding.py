@@ -10,14 +10,11 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 import structlog
-from grpc import _server
-from grpc._cython import cygrpc  # type: ignore[attr-defined] # no stubs
 from grpc_health.v1 import health
-from grpc_status import rpc_status
 
 from signer.errors import RateLimitedError
 from signer.model import Limited
-from signer.rpc.status import status_of
+from signer.rpc.transport import Refusal, method_of, refuse
 
 RETRY_SECONDS = 0.1
 REFUSAL = RateLimitedError("too many calls of this caller wait", RETRY_SECONDS)
@@ -39,10 +36,7 @@ class Shedding:
         ``refused`` is told whose call it was, if it is one of ``callers``, for the audit log;
         ``shed`` which method it was.
         """
-        status = rpc_status.to_status(status_of(REFUSAL))
-        self._code = getattr(cygrpc.StatusCode, status.code.name.lower())
-        self._details = status.details.encode()
-        self._metadata = tuple(status.trailing_metadata)
+        self._refusal = Refusal(REFUSAL)
         self._callers = callers
         self._refused = refused
         self._shed = shed
@@ -50,19 +44,14 @@ class Shedding:
     def __call__(self, lane: str, args: tuple[Any, ...]) -> bool:
         """Refuse a call; False where it is to be served all the same, as health checks are.
 
-        ``args`` are those of ``grpc.server`` for its thread pool: a function of its own,
-        the event that began the call, and the call's state.
+        ``args`` are those of ``grpc.server`` for its thread pool: see ``method_of``.
         """
         try:
-            event, state = args[1], args[2]
-            # The event of a registered method has its name for a tag.
-            method = (event.call_details.method.decode() or event.tag).removeprefix("/")
+            method = method_of(args)
             if method.startswith(HEALTH):
                 return False
             self._count(lane, method)  # before the caller knows: it may look there at once
-            with state.condition:
-                state.trailing_metadata = self._metadata
-                _server._abort(state, event.call, self._code, self._details)  # noqa: SLF001 - see above
+            refuse(args[1], args[2], self._refusal)
         except Exception:  # noqa: BLE001 - what cannot be refused here is served
             _log.exception("a call could not be shed")
             return False

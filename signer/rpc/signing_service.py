@@ -1,7 +1,7 @@
 """The signing port's service."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 import grpc
 
@@ -19,15 +19,16 @@ from signer.rpc.requests import (
     sign_request,
 )
 from signer.rpc.results import Results
-from signer.rpc.status import answers, answers_stream
+from signer.rpc.status import answers, answers_stream, shielded
 from signer.rpc.streams import Streams
+from signer.rpc.transport import Arrived
 from signer.signing import Result, Signing
 from signer.v1 import resources_pb2, signing_service_pb2_grpc
 from signer.v1 import signing_service_pb2 as pb
 
 MAX_BATCH = 256
 DEFAULT_PAGE, MAX_PAGE = 100, 1000
-
+SIGN_PAYLOAD = "signer.v1.SigningService/SignPayload"
 
 Admit = Callable[[str, str], None]
 Finished = Callable[[str, str], None]
@@ -82,14 +83,49 @@ class SigningService(signing_service_pb2_grpc.SigningServiceServicer):
     ) -> pb.SignPayloadResponse:
         """Sign one payload."""
         try:
-            caller = self._identify(context)
-            self._admit(caller.san, key_part(request.name))
-            wanted = sign_request(request, caller, self._decode)
-            result = self._signing.sign([wanted], deadline_of(context, self._request_seconds))[0]
+            wanted, deadline = self._asked(request, context)
+            result = self._signing.sign([wanted], deadline)[0]
         except SigngateError as error:
             result = error
         self._finish(request, result)
         return self._results.response(request, result)
+
+    def _asked(
+        self, request: pb.SignPayloadRequest, context: grpc.ServicerContext
+    ) -> tuple[SignRequest, float]:
+        caller = self._identify(context)
+        self._admit(caller.san, key_part(request.name))
+        wanted = sign_request(request, caller, self._decode)
+        return wanted, deadline_of(context, self._request_seconds)
+
+    def company(self, message: pb.SignPayloadRequest) -> Hashable:
+        """Return what ``SignPayload`` calls have in common that may be answered together.
+
+        None: such a call waits for nobody.
+        """
+        return self._signing.company(key_part(message.name))
+
+    def answer_all(self, calls: Sequence[Arrived]) -> None:
+        """Answer ``SignPayload`` calls, all in one transaction, as each alone would be."""
+        asked = list(map(self._asked_or_not, calls))
+        good = [item for item in asked if isinstance(item, tuple)]
+        signed = iter(self._signing.sign_round(*zip(*good, strict=True)) if good else ())
+        for call, item in zip(calls, asked, strict=True):
+            found = next(signed) if isinstance(item, tuple) else item
+            result = shielded(found) if isinstance(found, Exception) else found
+            try:
+                self._finish(call.message, result)
+                response = self._results.response(call.message, result)
+            except Exception as error:  # noqa: BLE001 - the boundary, as ``answers`` is
+                call.refuse(error)
+            else:
+                call.answer(response)
+
+    def _asked_or_not(self, call: Arrived) -> tuple[SignRequest, float] | SigngateError:
+        try:
+            return self._asked(call.message, call.context)
+        except Exception as error:  # noqa: BLE001 - the others of the round must not suffer
+            return shielded(error)
 
     @answers
     def BatchSignPayloads(

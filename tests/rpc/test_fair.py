@@ -1,7 +1,7 @@
 """Threads in turn: a burst of one caller starves nobody, and no thread is lost."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import closing
 from typing import Any
@@ -10,7 +10,7 @@ import pytest
 
 from signer.errors import LedgerUnavailableError, TooManyStreamsError
 from signer.model import Limited
-from signer.rpc.fair import FairPool, Shed
+from signer.rpc.front import Front, Shed
 from signer.rpc.refusals import Refusals
 from signer.rpc.streams import Streams
 from tests.support.switched import wait_for
@@ -33,14 +33,32 @@ def nothing(_lane: str, _args: tuple[Any, ...]) -> bool:
 
 def pool(threads: int, waiting: int = 1000, shed: Shed = nothing) -> Any:
     """Return a pool whose lane is the first argument."""
-    made = FairPool(threads, waiting, lambda args: args[0], shed)
-    return closing(_Closing(made))
+    return closing(_Pool(threads, waiting, shed))
 
 
-class _Closing:
-    def __init__(self, inner: FairPool) -> None:
-        self.submit = inner.submit
-        self.close = inner.shutdown
+class _Pool:
+    """Gives futures, which the transport has no use for."""
+
+    def __init__(self, threads: int, waiting: int, shed: Shed) -> None:
+        self.front = Front(threads, waiting, lambda args: args[0], shed)
+        self.close = self.front.shutdown
+
+    def submit(self, work: Callable[..., Any], *args: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+
+        def run(*given: Any) -> None:
+            try:
+                future.set_result(work(*given))
+            except BaseException as error:
+                future.set_exception(error)
+                raise
+
+        def ended(_: Any) -> None:
+            if not future.done():  # it was shed
+                future.set_result(None)
+
+        self.front.submit(run, *args).add_done_callback(ended)
+        return future
 
 
 def test_a_burst_waits_behind_nobody(blocked: threading.Event) -> None:
@@ -119,26 +137,22 @@ def test_what_is_not_to_be_shed_runs_next(blocked: threading.Event) -> None:
     assert order == ["health", "first", "second"]
 
 
-def test_errors_and_cancelled_calls_cost_no_thread() -> None:
-    """An error is its future's, a cancelled call does not run, an unknown lane is one lane."""
+def test_errors_cost_no_thread() -> None:
+    """A call that fails is over, and so is one whose lane can't be told: that is one lane."""
     with pool(1) as threads:
         failed = threads.submit(lambda lane: lane / 0, "a")
         assert isinstance(failed.exception(WAIT), TypeError)
-        gate = threading.Event()
-        threads.submit(lambda _lane: gate.wait(WAIT), "a")
-        late: Future[None] = threads.submit(lambda _lane: pytest.fail("it ran"), "a")
-        assert late.cancel()
-        gate.set()
         assert threads.submit(lambda: 7).result(WAIT) == 7
+        wait_for(lambda: not threads.front._waiting, WAIT)
 
 
 def test_threads_end_with_the_pool() -> None:
     """After a shutdown what waits has run and no thread is left."""
-    made = FairPool(3, 10, lambda args: args[0], nothing)
+    made = _Pool(3, 10, nothing)
     results = [made.submit(lambda lane: lane, str(number)) for number in range(20)]
-    made.shutdown()
+    made.close()
     assert [future.result(WAIT) for future in results] == [str(number) for number in range(20)]
-    for thread in made._threads:
+    for thread in made.front._pool._threads:
         thread.join(WAIT)
         assert not thread.is_alive()
 

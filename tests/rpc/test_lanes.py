@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from deploy.dev.ca import SERVER_NAMES, Authority, uri
-from signer.rpc.fair import FairPool
+from signer.rpc.front import Front
 from signer.rpc.lanes import CONNECTIONS, Lanes
 
 SANS = ("spiffe://firm.example/a", "spiffe://firm.example/b")
@@ -32,7 +32,7 @@ def served(lanes: list[str], known: Lanes) -> Iterator[tuple[str, Authority]]:
 
     authority = Authority()
     identity = authority.issue(SERVER_NAMES)
-    pool = FairPool(2, 8, lane_of, lambda _lane, _args: False)
+    pool = Front(2, 8, lane_of, lambda _lane, _args: False)
     server = grpc.server(pool, handlers=[Echo()])  # type: ignore[arg-type] # as in the service
     pair = [(identity.private_key, identity.certificate)]
     credentials = grpc.ssl_server_credentials(pair, authority.certificate, require_client_auth=True)

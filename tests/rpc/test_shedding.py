@@ -88,7 +88,7 @@ class Port:
         calls = [stub.SignPayload.future(pb.SignPayloadRequest(), timeout=WAIT)]
         wait_for(lambda: self.held.begun == 1, WAIT)
         calls += (stub.SignPayload.future(pb.SignPayloadRequest()) for _ in range(WAITING))
-        wait_for(lambda: self._server._pool._calls.is_full(san), WAIT)
+        wait_for(lambda: self._server._pool.is_full(san), WAIT)
         return calls
 
     def counted(self, family: families.Family) -> dict[tuple[str, ...], Any]:
