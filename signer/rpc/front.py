@@ -1,7 +1,7 @@
 """Where the transport hands over its calls: each is shed, or read and then given to threads.
 
-Of one caller only so many calls may wait, for their message or for their turn. The newest
-beyond that are shed: refused at once, without a thread.
+Of one caller only so many calls may wait, for their message, for their turn or in a round. The
+newest beyond that are shed: refused at once, without a thread.
 """
 
 import threading
@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import structlog
 
-from signer.rpc import transport
+from signer.rpc import duplex, transport
 from signer.rpc.fair import FairPool
 from signer.rpc.rounds import Joint, Rounds
 from signer.rpc.transport import Arrived, Ending
@@ -77,7 +77,7 @@ class Front(Executor):
         with self._lock:
             self._waiting[lane] = self._waiting.get(lane, 0) + 1
         if not transport.read(args, partial(self._arrived, lane, ending, work, args)):
-            self._put(lane, ending, work, args)
+            self._put(lane, ending, work, duplex.instead(args))
 
     def _arrived(
         self,
@@ -95,7 +95,7 @@ class Front(Executor):
         if rounds is None:
             self._put(lane, ending, work, transport.having(args, message))
         else:
-            rounds.put(lane, Arrived(args, message, self._counted(ending)))
+            rounds.put(lane, Arrived(args, message, self._counted(lane, ending)))
 
     def _put(
         self, lane: str, ending: Ending, work: Callable[..., object], args: tuple[Any, ...]
@@ -128,16 +128,17 @@ class Front(Executor):
         if company is None:
             return None
         if company not in self._rounds:  # the transport has one thread for all calls
-            self._rounds[company] = Rounds(joint.answer_all, self._begun)
+            self._rounds[company] = Rounds(joint.answer_all)
         return self._rounds[company]
 
-    def _counted(self, ending: Ending) -> Callable[[str], None]:
+    def _counted(self, lane: str, ending: Ending) -> Callable[[str], None]:
         """Count a call of the joint method; returns what is to be told of its status."""
         counts, began = cast("Joint", self._joint).counts, time.perf_counter()
         counts.begun()
 
         def ended(code: str) -> None:
             counts.ended(code, time.perf_counter() - began)
+            self._begun(lane)
             ending.end()
 
         return ended

@@ -2,10 +2,14 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+
+def _nothing() -> None:
+    """Read no more: who fills the inbox waits until there is room."""
 
 
 class Inbox(Generic[T]):
@@ -13,10 +17,15 @@ class Inbox(Generic[T]):
 
     A full inbox stops reading, so that flow control reaches the sender; a closed
     one stops both sides, so that no thread outlives its stream.
+
+    Args:
+        capacity: how many items it holds.
+        more: reads on, once a full one has room again.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, more: Callable[[], None] = _nothing) -> None:
         self._capacity = capacity
+        self._more = more
         self._items: deque[T] = deque()
         self._changed = threading.Condition()
         self._ended = False
@@ -39,11 +48,25 @@ class Inbox(Generic[T]):
             self._changed.notify_all()
         return True
 
+    def put(self, item: T) -> bool:
+        """Take an item in without waiting; False where no more is to be read for now."""
+        with self._changed:
+            if self._ended:
+                return False
+            self._items.append(item)
+            self._changed.notify_all()
+            return len(self._items) < self._capacity
+
     def close(self) -> None:
         """Take nothing more in; what is inside can still be taken out."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
+
+    def __iter__(self) -> Iterator[T]:
+        """Yield one item after the other."""
+        for batch in self.batches():
+            yield from batch
 
     def batches(self) -> Iterator[list[T]]:
         """Yield all that has arrived, as soon as there is anything, until the end."""
@@ -55,4 +78,6 @@ class Inbox(Generic[T]):
                 self._changed.notify_all()
             if not batch:
                 return
+            if len(batch) >= self._capacity:
+                self._more()
             yield batch

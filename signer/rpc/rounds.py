@@ -55,14 +55,10 @@ class Joint:
 class Rounds:
     """The rounds of one company, and their threads."""
 
-    def __init__(
-        self, answer_all: Callable[[Sequence[Arrived]], None], begun: Callable[[str], None]
-    ) -> None:
-        """``begun`` is told whose call waits no more."""
+    def __init__(self, answer_all: Callable[[Sequence[Arrived]], None]) -> None:
         self._answer_all = answer_all
-        self._begun = begun
         self._changed = threading.Condition(threading.Lock())
-        self._calls = Queues[tuple[str, Arrived]]()
+        self._calls = Queues[Arrived]()
         self._waiting = 0
         self._large_rounds = 0  # under way
         self._closed = False
@@ -72,7 +68,7 @@ class Rounds:
     def put(self, lane: str, call: Arrived) -> None:
         """Let a call wait for a round."""
         with self._changed:
-            self._calls.add(lane, (lane, call))
+            self._calls.add(lane, call)
             self._waiting += 1
             if self._may_begin():
                 self._changed.notify()
@@ -85,9 +81,7 @@ class Rounds:
 
     def _lead(self) -> None:
         while calls := self._next():
-            for lane, _ in calls:
-                self._begun(lane)
-            self._answer([call for _, call in calls])
+            self._answer(calls)
             self._end(len(calls))
 
     def _answer(self, calls: Sequence[Arrived]) -> None:
@@ -99,14 +93,14 @@ class Rounds:
             if not call.is_over:
                 call.refuse(OutcomeUnknownError("internal error"))
 
-    def _next(self) -> list[tuple[str, Arrived]]:
+    def _next(self) -> list[Arrived]:
         """Wait until a round may begin, and return its calls; none at the end."""
         with self._changed:
             while not self._may_begin():
                 if self._closed:
                     return []
                 self._changed.wait()
-            calls: list[tuple[str, Arrived]] = []
+            calls: list[Arrived] = []
             while len(calls) < BOUND and (call := self._calls.take()) is not None:
                 calls.append(call)
             self._waiting -= len(calls)

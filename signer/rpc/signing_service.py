@@ -162,10 +162,9 @@ class SigningService(signing_service_pb2_grpc.SigningServiceServicer):
         caller: Caller,
         context: grpc.ServicerContext,
     ) -> Iterator[pb.StreamSignPayloadsResponse]:
-        inbox: Inbox[pb.StreamSignPayloadsRequest] = Inbox(MAX_BATCH)
+        inbox = _inbox(request_iterator)
         self._inboxes.add(inbox)
         context.add_callback(lambda: self._end(inbox))
-        threading.Thread(target=_fill, args=(inbox, request_iterator), daemon=True).start()
         for batch in inbox.batches():
             deadline = deadline_of(context, self._request_seconds)
             messages = [item.request for item in batch]
@@ -253,6 +252,17 @@ def _check_batch(requests: list[pb.SignPayloadRequest]) -> None:
         raise InvalidRequestError(f"requests: 1 to {MAX_BATCH}, not {number}")
     if len({item.request_id for item in requests}) != number:
         raise InvalidRequestError("requests: two of them have the same request_id")
+
+
+def _inbox(
+    requests: Iterator[pb.StreamSignPayloadsRequest],
+) -> Inbox[pb.StreamSignPayloadsRequest]:
+    """Return what the requests come into, which the transport itself fills if it can."""
+    if isinstance(requests, Inbox):
+        return requests
+    inbox: Inbox[pb.StreamSignPayloadsRequest] = Inbox(MAX_BATCH)
+    threading.Thread(target=_fill, args=(inbox, requests), daemon=True).start()
+    return inbox
 
 
 def _fill(

@@ -20,9 +20,9 @@ from signer.errors import SigngateError
 from signer.rpc.status import shielded, status_of
 
 _log = structlog.get_logger(__name__)
-_NO_FLAGS = 0
+NO_FLAGS = 0
 _READS_ONE = "_unary_request.<locals>.unary_request"  # grpcio's own, which waits in a thread
-_SUBMITTED = 7  # see ``method_of``
+SUBMITTED = 7  # see ``method_of``
 _IS_KNOWN = all(
     hasattr(_server, name)
     for name in ("_abort", "_Context", "_receive_message", "_RECEIVE_MESSAGE_TOKEN", "_status")
@@ -119,7 +119,7 @@ def read(args: tuple[Any, ...], arrived: Callable[[Any], None]) -> bool:
     ``arrived`` is called with the message, by the transport's thread, or with None where
     none came: then the call is over.
     """
-    if not _IS_KNOWN or len(args) != _SUBMITTED or args[4].__qualname__ != _READS_ONE:
+    if not _IS_KNOWN or len(args) != SUBMITTED or args[4].__qualname__ != _READS_ONE:
         return False
     event, state = args[1], args[2]
     received = _server._receive_message(state, event.call, args[5])  # noqa: SLF001 - see above
@@ -133,7 +133,7 @@ def read(args: tuple[Any, ...], arrived: Callable[[Any], None]) -> bool:
         return ended
 
     with state.condition:
-        event.call.start_server_batch((cygrpc.ReceiveMessageOperation(_NO_FLAGS),), completed)
+        event.call.start_server_batch((cygrpc.ReceiveMessageOperation(NO_FLAGS),), completed)
         state.due.add(_server._RECEIVE_MESSAGE_TOKEN)  # noqa: SLF001 - see above
     return True
 

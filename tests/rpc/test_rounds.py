@@ -168,7 +168,7 @@ def test_beside_a_large_round_none_begins_for_less() -> None:
         rounds.append(len(calls))
         gates[len(rounds) - 1].wait(WAIT)
 
-    made = Rounds(answer_all, lambda _lane: None)
+    made = Rounds(answer_all)
 
     def put(number: int) -> None:
         for _ in range(number):
