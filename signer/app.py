@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from policy.payloads import decode
-from signer import allocator, logs
+from signer import allocator, logs, scheduling
 from signer.audit.note import Verifier
 from signer.audit.publisher import LogMismatchError, Publisher
 from signer.canary import Canary
@@ -257,6 +257,7 @@ def run(
     config = load(path)
     logs.configure(config.log.level)
     allocator.keep_freed()
+    scheduling.take_turns()
     stop = Stop()
     stop.on_signals()
     service = Service(config, roles, shared=shared, place=place, give_up=stop.give_up)

@@ -17,6 +17,7 @@ from pkcs11.types import SignMixin
 from loadtest.bench.sample import Sample
 from loadtest.bench.token import MESSAGE, Turn, loop
 from policy.algorithms import Algorithm, Digest
+from signer import scheduling
 from signer.approval import Approval, Mint
 from signer.errors import HsmError, HsmOverloadedError
 from signer.hsm import Pool, Token, keys, open_token
@@ -126,6 +127,7 @@ class Side:
 def open_side(place: Place) -> Callable[..., Any]:
     """Open the token in this process; returns what calls one of ``MEASUREMENTS`` by its name."""
     os.sched_setaffinity(0, place.cores)
+    scheduling.take_turns()  # as the service does
     os.environ.update(place.variables)
     token = open_token(place.module, place.label, FilePin(place.pin_file), serial=place.serial)
     present = {public.name for public in keys.list_keys(token)}
