@@ -226,7 +226,7 @@ class Server(_Section):
     Attributes:
         threads: handlers of the signing port, 1 to 256; default 16. One caller runs on
             three quarters of them, and streams on half, a quarter for one caller. Single
-            calls for keys that sign within a millisecond need none.
+            calls for keys that sign within two milliseconds need none.
         max_calls: calls under way or waiting for a handler, 16 to 65,536; more are
             refused at once, as are one caller's beyond half of them; default 1,024.
         max_payload_bytes: the largest payload, 1 KiB to 1 MiB; default 262,144.

@@ -38,8 +38,8 @@ class Pace:
 
     @property
     def is_quick(self) -> bool:
-        """Whether a job has room for several."""
-        return self.seconds <= JOB_SECONDS / 2
+        """Whether a signature takes no longer than a job may."""
+        return self.seconds <= JOB_SECONDS
 
     def note(self, seconds: float) -> None:
         """Take the time of one more."""

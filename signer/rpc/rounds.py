@@ -3,6 +3,8 @@
 A thread for each call would be woken for it, wait for the others of its round and be woken
 again for the answer: on one core that costs more than most signatures. Here a round has
 one thread, whoever comes meanwhile is in the next one, and callers take turns in it.
+
+Keys whose signatures take longer are not for this: a call would wait for others' tokens.
 """
 
 import threading
