@@ -91,7 +91,11 @@ class Front(Executor):
             self._begun(lane)
             ending.end()
             return
-        rounds = self._rounds_of(args, message)
+        try:
+            rounds = self._rounds_of(args, message)
+        except Exception:  # noqa: BLE001 - whatever it is, the method itself will tell
+            _log.exception("a call's company could not be told")
+            rounds = None
         if rounds is None:
             self._put(lane, ending, work, transport.having(args, message))
         else:

@@ -7,7 +7,8 @@ calls are served in its own way rather than lost.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -81,20 +82,25 @@ class Arrived:
 
     def answer(self, response: Any) -> None:
         """End the call with a response."""
-        self.is_over = True
-        try:
+        with self._ending("OK"):
             _server._status(self._event, self._state, self._serialize(response))  # noqa: SLF001 - see above
-        finally:
-            self._ended("OK")
 
     def refuse(self, error: Exception) -> None:
         """End the call with an error's status."""
-        self.is_over = True
         refusal = Refusal(shielded(error))
-        try:
+        with self._ending(refusal.name):
             refuse(self._event, self._state, refusal)
+
+    @contextmanager
+    def _ending(self, code: str) -> Iterator[None]:
+        """Whatever becomes of the answer, the call is over, and others must not suffer."""
+        self.is_over = True
+        try:
+            yield
+        except Exception:  # noqa: BLE001 - see above
+            _log.exception("a call could not be answered")
         finally:
-            self._ended(refusal.name)
+            self._ended(code)
 
 
 def method_of(args: tuple[Any, ...]) -> str:
