@@ -36,10 +36,17 @@ RESTART_NEEDED: Final = Family(
 
 CALLS: Final = Family("signgate_calls_total", C, "Calls that ended.", ("method", "code"))
 CALL_SECONDS: Final = Family(
-    "signgate_call_seconds", H, "From the handler's begin to its end; streams too.", ("method",)
+    "signgate_call_seconds",
+    H,
+    "From the handler's begin to its end; streams too. Where calls are answered in rounds,"
+    " from the message's arrival.",
+    ("method",),
 )
 CALLS_IN_FLIGHT: Final = Family(
-    "signgate_calls_in_flight", G, "Calls that a handler is at.", ("method",)
+    "signgate_calls_in_flight",
+    G,
+    "Calls that a handler is at, and those that wait for a round or are in one.",
+    ("method",),
 )
 SHED: Final = Family(
     "signgate_shed_calls_total",

@@ -14,26 +14,13 @@ import structlog
 from grpc import _server
 from grpc._cython import cygrpc  # type: ignore[attr-defined] # no stubs
 
+from signer.rpc import transport
 from signer.rpc.inbox import Inbox
 from signer.rpc.transport import NO_FLAGS, SUBMITTED
 
 CAPACITY = 256  # messages of a call that are read, or to be sent, and wait
 _BOTH = "_handle_stream_stream.<locals>.<lambda>"  # grpcio's own, which returns its iterator
 _SENT = "send_message"
-_IS_KNOWN = all(
-    hasattr(_server, name)
-    for name in (
-        "_abort",
-        "_Context",
-        "_get_initial_metadata_operation",
-        "_is_rpc_state_active",
-        "_possibly_finish_call",
-        "_receive_message",
-        "_RECEIVE_MESSAGE_TOKEN",
-        "_status",
-    )
-)
-
 _log = structlog.get_logger(__name__)
 
 Behavior = Callable[[Inbox[Any], Any], Generator[Any, None, None]]
@@ -41,7 +28,7 @@ Behavior = Callable[[Inbox[Any], Any], Generator[Any, None, None]]
 
 def instead(args: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return what grpcio submits, with this way where it is for a call of that kind."""
-    if _IS_KNOWN and len(args) == SUBMITTED and args[4].__qualname__ == _BOTH:
+    if transport.IS_KNOWN and len(args) == SUBMITTED and args[4].__qualname__ == _BOTH:
         return (serve, *args[1:])
     return args
 
@@ -51,7 +38,7 @@ def serve(
 ) -> None:
     """Serve a call, in the thread that it has."""
     call = _Call(event, state, deserialize, serialize)
-    context = _server._Context(event, state, deserialize)  # noqa: SLF001 - see above
+    context = _server._Context(event, state, deserialize)
     call.receive()
     try:
         with closing(behavior(call.inbox, context)) as answers:
@@ -76,7 +63,7 @@ class _Call:
         self._event = event
         self._state = state
         self._serialize = serialize
-        self._take = _server._receive_message(state, event.call, deserialize)  # noqa: SLF001
+        self._take = _server._receive_message(state, event.call, deserialize)
         self._outgoing: deque[bytes] = deque()
         self._sending = False
 
@@ -86,7 +73,7 @@ class _Call:
             if self._is_active:
                 # One for each message: an operation holds what it has received.
                 operations = (cygrpc.ReceiveMessageOperation(NO_FLAGS),)
-                self._start(self._received, _server._RECEIVE_MESSAGE_TOKEN, operations)  # noqa: SLF001
+                self._start(self._received, _server._RECEIVE_MESSAGE_TOKEN, operations)
             else:
                 self.inbox.close()
 
@@ -117,7 +104,7 @@ class _Call:
         """Send what is next, under the state's lock."""
         operations = []
         if self._state.initial_metadata_allowed:
-            operations.append(_server._get_initial_metadata_operation(self._state, None))  # noqa: SLF001
+            operations.append(_server._get_initial_metadata_operation(self._state, None))
             self._state.initial_metadata_allowed = False
         encoded = self._outgoing.popleft()
         flags = cygrpc.WriteFlag.buffer_hint if self._outgoing else NO_FLAGS
@@ -128,7 +115,7 @@ class _Call:
     def _went(self, _event: Any) -> Any:
         with self._state.condition:
             self._sending = False
-            ended = _server._possibly_finish_call(self._state, _SENT)  # noqa: SLF001
+            ended = _server._possibly_finish_call(self._state, _SENT)
             if self._outgoing and self._is_active:
                 self._send()
             self._state.condition.notify_all()
@@ -137,14 +124,14 @@ class _Call:
     def finish(self) -> None:
         """End the call once everything is sent."""
         if self._drained():
-            _server._status(self._event, self._state, None)  # noqa: SLF001
+            _server._status(self._event, self._state, None)
 
     def abort(self) -> None:
         """End the call with the status that its context was given."""
         if self._drained():
             with self._state.condition:
                 code, details = cygrpc.StatusCode.unknown, b"the call failed"
-                _server._abort(self._state, self._event.call, code, details)  # noqa: SLF001
+                _server._abort(self._state, self._event.call, code, details)
 
     def _drained(self) -> bool:
         """Wait until everything is sent; False where the call is over already."""
@@ -155,7 +142,7 @@ class _Call:
 
     @property
     def _is_active(self) -> bool:
-        return bool(_server._is_rpc_state_active(self._state))  # noqa: SLF001
+        return bool(_server._is_rpc_state_active(self._state))
 
     def _start(self, then: Callable[[Any], Any], token: str, operations: Any) -> None:
         self._event.call.start_server_batch(operations, then)

@@ -24,9 +24,18 @@ _log = structlog.get_logger(__name__)
 NO_FLAGS = 0
 _READS_ONE = "_unary_request.<locals>.unary_request"  # grpcio's own, which waits in a thread
 SUBMITTED = 7  # see ``method_of``
-_IS_KNOWN = all(
+IS_KNOWN = all(  # what this module and ``duplex`` take of grpcio
     hasattr(_server, name)
-    for name in ("_abort", "_Context", "_receive_message", "_RECEIVE_MESSAGE_TOKEN", "_status")
+    for name in (
+        "_abort",
+        "_Context",
+        "_get_initial_metadata_operation",
+        "_is_rpc_state_active",
+        "_possibly_finish_call",
+        "_receive_message",
+        "_RECEIVE_MESSAGE_TOKEN",
+        "_status",
+    )
 )
 
 
@@ -76,14 +85,12 @@ class Arrived:
         self._ended = ended
         self.is_over = False
         self.message = message
-        self.context: grpc.ServicerContext = _server._Context(  # noqa: SLF001 - see above
-            self._event, self._state, deserialize
-        )
+        self.context: grpc.ServicerContext = _server._Context(self._event, self._state, deserialize)
 
     def answer(self, response: Any) -> None:
         """End the call with a response."""
         with self._ending("OK"):
-            _server._status(self._event, self._state, self._serialize(response))  # noqa: SLF001 - see above
+            _server._status(self._event, self._state, self._serialize(response))
 
     def refuse(self, error: Exception) -> None:
         """End the call with an error's status."""
@@ -125,10 +132,10 @@ def read(args: tuple[Any, ...], arrived: Callable[[Any], None]) -> bool:
     ``arrived`` is called with the message, by the transport's thread, or with None where
     none came: then the call is over.
     """
-    if not _IS_KNOWN or len(args) != SUBMITTED or args[4].__qualname__ != _READS_ONE:
+    if not IS_KNOWN or len(args) != SUBMITTED or args[4].__qualname__ != _READS_ONE:
         return False
     event, state = args[1], args[2]
-    received = _server._receive_message(state, event.call, args[5])  # noqa: SLF001 - see above
+    received = _server._receive_message(state, event.call, args[5])
 
     def completed(result: Any) -> Any:
         ended = received(result)
@@ -140,7 +147,7 @@ def read(args: tuple[Any, ...], arrived: Callable[[Any], None]) -> bool:
 
     with state.condition:
         event.call.start_server_batch((cygrpc.ReceiveMessageOperation(NO_FLAGS),), completed)
-        state.due.add(_server._RECEIVE_MESSAGE_TOKEN)  # noqa: SLF001 - see above
+        state.due.add(_server._RECEIVE_MESSAGE_TOKEN)
     return True
 
 
@@ -150,7 +157,7 @@ def _message(event: Any, state: Any) -> Any:
         message, state.request = state.request, None
         if message is None and state.client == "closed" and not state.statused:
             details = b"exactly one request message is required"
-            _server._abort(state, event.call, cygrpc.StatusCode.unimplemented, details)  # noqa: SLF001 - see above
+            _server._abort(state, event.call, cygrpc.StatusCode.unimplemented, details)
     return message
 
 
@@ -171,4 +178,4 @@ def refuse(event: Any, state: Any, refusal: Refusal) -> None:
     """End a call with an error, unless it is over."""
     with state.condition:
         state.trailing_metadata = refusal.metadata
-        _server._abort(state, event.call, refusal.code, refusal.details)  # noqa: SLF001 - see above
+        _server._abort(state, event.call, refusal.code, refusal.details)

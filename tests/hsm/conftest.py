@@ -10,9 +10,11 @@ from policy.algorithms import Algorithm, Digest
 from signer.approval import Mint
 from signer.hsm import Pool, Token, keys
 from signer.hsm.handover import VARIABLE
+from signer.hsm.limits import Limits
 from signer.hsm.names import KeyVersion
 from tests.support.signing import Sign, approval
 from tests.support.softhsm import SoftHsm
+from tests.support.switched import SwitchedToken
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +48,20 @@ def hand_over(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 def mint() -> Mint:
     """The issuer of approvals."""
     return Mint()
+
+
+@pytest.fixture
+def first(token: Token) -> SwitchedToken:
+    """The shared token behind a switch that is off."""
+    return SwitchedToken(token, label="first")
+
+
+@pytest.fixture
+def one(first: SwitchedToken, mint: Mint) -> Iterator[Pool]:
+    """A pool with a single session; a call is stuck after 0.2 seconds."""
+    limits = Limits(stuck_seconds=0.2, keepalive_seconds=0.1, restart_seconds=0.1)
+    with closing(Pool(first.as_token(), sessions=1, redeem=mint.redeem, limits=limits)) as pool:
+        yield pool
 
 
 @pytest.fixture

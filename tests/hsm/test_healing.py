@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 
@@ -10,34 +10,24 @@ import pytest
 import structlog
 from pkcs11 import exceptions
 
-from policy.algorithms import Algorithm
 from signer.approval import Mint
 from signer.errors import (
     ConfigError,
     HsmError,
-    HsmOverloadedError,
     HsmRefusedError,
     HsmUnavailableError,
     OutcomeUnknownError,
 )
 from signer.hsm import Pool, Token
 from signer.hsm.errors import Ckr
-from signer.hsm.health import SessionState, SlotState
-from signer.hsm.limits import Limits
+from signer.hsm.health import SlotState
 from signer.hsm.token import PinRefusedError
-from tests.support.signing import approval
 from tests.support.switched import SwitchedToken, fails, wait_for
+from tests.support.switched_pools import Gate, is_up, sign_once
 
 pytestmark = pytest.mark.usefixtures("hand_over")
 
-P256 = Algorithm.ECDSA_P256
 VENDOR = 0x80000001
-
-
-@pytest.fixture
-def first(token: Token) -> SwitchedToken:
-    """The shared token behind a switch that is off."""
-    return SwitchedToken(token, label="first")
 
 
 @pytest.fixture
@@ -47,31 +37,11 @@ def second(token: Token) -> SwitchedToken:
 
 
 @pytest.fixture
-def one(first: SwitchedToken, mint: Mint) -> Iterator[Pool]:
-    """A pool with a single session; a call is stuck after 0.2 seconds."""
-    limits = Limits(stuck_seconds=0.2, keepalive_seconds=0.1, restart_seconds=0.1)
-    with closing(Pool(first.as_token(), sessions=1, redeem=mint.redeem, limits=limits)) as pool:
-        yield pool
-
-
-@pytest.fixture
 def two(first: SwitchedToken, second: SwitchedToken, mint: Mint) -> Iterator[Pool]:
     """A pool of two slots with a session each."""
     tokens = first.as_token(), second.as_token()
     with closing(Pool(*tokens, sessions=1, redeem=mint.redeem)) as pool:
         yield pool
-
-
-def _sign(pool: Pool, mint: Mint, seconds: float = 5) -> bytes:
-    return pool.sign(mint.issue(approval(P256)), time.monotonic() + seconds)
-
-
-def _is_up(pool: Pool) -> bool:
-    return pool.is_ready and all(
-        status.state is SlotState.UP
-        and status.sessions[SessionState.READY] == sum(status.sessions.values())
-        for status in pool.status()
-    )
 
 
 @pytest.mark.parametrize(
@@ -90,7 +60,7 @@ def test_one_failure_is_tried_again(one: Pool, first: SwitchedToken, mint: Mint,
     """After one such failure the request is signed on a new session, and nobody notices."""
     opened, closed = first.switch.opened, first.switch.closed
     first.switch.fault = fails(code, 1)
-    assert len(_sign(one, mint)) == 64
+    assert len(sign_once(one, mint)) == 64
     assert (first.switch.opened, first.switch.closed) == (opened + 1, closed + 1)
 
 
@@ -117,12 +87,12 @@ def test_a_failure_that_stays_is_told(
     closed = first.switch.closed
     first.switch.fault = fails(code)
     with pytest.raises(wanted) as raised:
-        _sign(one, mint)
+        sign_once(one, mint)
     assert type(raised.value) is wanted
     first.switch.fault = None
-    wait_for(lambda: _is_up(one))
+    wait_for(lambda: is_up(one))
     assert first.switch.closed == closed + tries
-    assert len(_sign(one, mint)) == 64
+    assert len(sign_once(one, mint)) == 64
 
 
 def test_an_uncertain_try_stays_uncertain(one: Pool, first: SwitchedToken, mint: Mint) -> None:
@@ -130,7 +100,7 @@ def test_an_uncertain_try_stays_uncertain(one: Pool, first: SwitchedToken, mint:
     codes = iter([Ckr.DEVICE_ERROR, Ckr.SESSION_HANDLE_INVALID])
     first.switch.fault = lambda _signature: next(codes)
     with pytest.raises(OutcomeUnknownError, match="DEVICE_ERROR"):
-        _sign(one, mint)
+        sign_once(one, mint)
 
 
 def test_nothing_is_spent_before_the_signing_call(
@@ -139,7 +109,7 @@ def test_nothing_is_spent_before_the_signing_call(
     """A failure of ``C_SignInit`` is certain, whatever its code."""
     first.switch.init_fault = lambda: int(Ckr.DEVICE_ERROR)
     with pytest.raises(HsmUnavailableError):
-        _sign(one, mint)
+        sign_once(one, mint)
 
 
 @pytest.mark.parametrize("hand_over", ["plain"], indirect=True)  # no exception comes from C
@@ -151,9 +121,9 @@ def test_a_bug_costs_no_thread(one: Pool, first: SwitchedToken, mint: Mint) -> N
 
     first.switch.fault = bug
     with pytest.raises(OutcomeUnknownError, match="internal"):
-        _sign(one, mint)
+        sign_once(one, mint)
     first.switch.fault = None
-    assert len(_sign(one, mint)) == 64
+    assert len(sign_once(one, mint)) == 64
 
 
 @pytest.mark.parametrize("hand_over", ["plain"], indirect=True)
@@ -173,7 +143,7 @@ def test_a_slow_log_keeps_no_caller(one: Pool, first: SwitchedToken, mint: Mint)
     structlog.configure(processors=[write_slowly])
     try:
         with pytest.raises(OutcomeUnknownError, match="internal"):
-            _sign(one, mint)
+            sign_once(one, mint)
         assert written.wait(5)
     finally:
         structlog.reset_defaults()
@@ -184,10 +154,10 @@ def test_a_bug_while_opening_costs_no_thread(one: Pool, first: SwitchedToken, mi
     first.switch.open_error = ZeroDivisionError()
     first.switch.fault = fails(Ckr.SESSION_CLOSED, 1)
     with pytest.raises(OutcomeUnknownError):
-        _sign(one, mint, 0.2)
+        sign_once(one, mint, 0.2)
     first.switch.open_error = None
-    wait_for(lambda: _is_up(one))
-    assert len(_sign(one, mint)) == 64
+    wait_for(lambda: is_up(one))
+    assert len(sign_once(one, mint)) == 64
 
 
 @pytest.mark.parametrize("error", [exceptions.SessionCount(), ConfigError("another key")])
@@ -197,37 +167,13 @@ def test_no_session_can_be_opened(
     """While no session opens requests fail at once, and the pool recovers by itself."""
     first.switch.fault, first.switch.open_error = fails(Ckr.FUNCTION_FAILED), error
     with pytest.raises(OutcomeUnknownError):
-        _sign(one, mint)
+        sign_once(one, mint)
     wait_for(lambda: not one.is_ready and one.status()[0].state is SlotState.DOWN)
     with pytest.raises(HsmUnavailableError, match="no token is available: 'first'"):
-        _sign(one, mint)
+        sign_once(one, mint)
     first.switch.fault = first.switch.open_error = None
-    wait_for(lambda: _is_up(one))
-    assert len(_sign(one, mint)) == 64
-
-
-def test_who_waits_hears_that_the_last_slot_went_down(
-    one: Pool, first: SwitchedToken, mint: Mint
-) -> None:
-    """Requests in the line end when no slot is up any more, and were not signed."""
-    entered, leave = threading.Event(), threading.Event()
-
-    def slow(_signature: bytes) -> int:
-        entered.set()
-        assert leave.wait(10)
-        return int(Ckr.DEVICE_REMOVED)
-
-    first.switch.fault = slow
-    with ThreadPoolExecutor(2) as threads:
-        at_work = threads.submit(_sign, one, mint)
-        assert entered.wait(10)
-        waiting = threads.submit(_sign, one, mint)
-        wait_for(lambda: one.waiting()["urgent"] == 1)
-        leave.set()
-        with pytest.raises(OutcomeUnknownError):
-            at_work.result(5)
-        with pytest.raises(HsmUnavailableError):
-            waiting.result(5)
+    wait_for(lambda: is_up(one))
+    assert len(sign_once(one, mint)) == 64
 
 
 def test_lost_login_is_renewed_once(first: SwitchedToken, mint: Mint) -> None:
@@ -235,8 +181,8 @@ def test_lost_login_is_renewed_once(first: SwitchedToken, mint: Mint) -> None:
     with closing(Pool(first.as_token(), sessions=3, redeem=mint.redeem)) as pool:
         first.switch.logged_in = False
         first.switch.fault = fails(Ckr.USER_NOT_LOGGED_IN, 1)
-        assert len(_sign(pool, mint)) == 64
-        wait_for(lambda: _is_up(pool))
+        assert len(sign_once(pool, mint)) == 64
+        wait_for(lambda: is_up(pool))
         pool._slots[0]._renew(1)  # a session that saw the login fail later than the first
         assert pool.status()[0].generation == 2
         assert first.switch.renewed == 1
@@ -251,10 +197,10 @@ def test_a_refused_pin_is_not_tried_again(one: Pool, first: SwitchedToken, mint:
     first.switch.logged_in = False
     first.switch.fault = fails(Ckr.USER_NOT_LOGGED_IN)
     with pytest.raises(HsmUnavailableError):
-        _sign(one, mint)
+        sign_once(one, mint)
     wait_for(lambda: one.status()[0].state is SlotState.REFUSED)
     with pytest.raises(HsmUnavailableError, match="the PIN is wrong"):
-        _sign(one, mint)
+        sign_once(one, mint)
     assert not one.must_restart
 
 
@@ -264,10 +210,10 @@ def test_half_of_the_operations_fail(first: SwitchedToken, mint: Mint) -> None:
         first.switch.fault = fails(Ckr.GENERAL_ERROR)
         for _ in range(4):
             with pytest.raises(OutcomeUnknownError):
-                _sign(pool, mint)
+                sign_once(pool, mint)
         wait_for(lambda: pool.status()[0].generation == 2)
         first.switch.fault = None
-        wait_for(lambda: _is_up(pool))
+        wait_for(lambda: is_up(pool))
 
 
 def test_failing_over(two: Pool, first: SwitchedToken, second: SwitchedToken, mint: Mint) -> None:
@@ -275,13 +221,13 @@ def test_failing_over(two: Pool, first: SwitchedToken, second: SwitchedToken, mi
     first.switch.fault = fails(Ckr.DEVICE_REMOVED)
     first.switch.open_error = exceptions.TokenNotPresent()
     for _ in range(50):
-        assert len(_sign(two, mint)) == 64
+        assert len(sign_once(two, mint)) == 64
     assert two.is_ready
     first.switch.fault = first.switch.open_error = None
-    wait_for(lambda: _is_up(two))
+    wait_for(lambda: is_up(two))
     before = first.switch.signed
     second.switch.fault = fails(Ckr.DEVICE_REMOVED)
-    assert len(_sign(two, mint)) == 64
+    assert len(sign_once(two, mint)) == 64
     assert first.switch.signed > before
 
 
@@ -294,7 +240,7 @@ def test_a_second_try_goes_to_the_other_token(
         first.switch.fault = fails(Ckr.SESSION_HANDLE_INVALID)
         before = first.switch.signed
         for _ in range(60):
-            assert len(_sign(pool, mint)) == 64
+            assert len(sign_once(pool, mint)) == 64
         assert first.switch.signed > before
 
 
@@ -305,7 +251,7 @@ def test_a_second_try_stays_where_no_other_token_is_free(
     gate = second.switch.fault = Gate()
     first.switch.fault = fails(Ckr.SESSION_HANDLE_INVALID, 1)
     with ThreadPoolExecutor(2) as threads:
-        signing = [threads.submit(_sign, two, mint) for _ in range(2)]
+        signing = [threads.submit(sign_once, two, mint) for _ in range(2)]
         assert gate.entered.wait(10)
         wait_for(lambda: any(each.done() for each in signing))
         gate.opened.set()
@@ -319,9 +265,9 @@ def test_a_token_that_is_away_at_the_start(
     first.switch.open_error = exceptions.TokenNotPresent()
     tokens = first.as_token(), second.as_token()
     with closing(Pool(*tokens, sessions=1, redeem=mint.redeem)) as pool:
-        assert len(_sign(pool, mint)) == 64
+        assert len(sign_once(pool, mint)) == 64
         first.switch.open_error = None
-        wait_for(lambda: _is_up(pool))
+        wait_for(lambda: is_up(pool))
 
 
 def test_two_slots_change_at_once(
@@ -333,10 +279,10 @@ def test_two_slots_change_at_once(
             token.switch.fault = fails(Ckr.DEVICE_REMOVED, 1)
         for _ in range(4):
             with suppress(HsmError):
-                _sign(two, mint)
+                sign_once(two, mint)
         first.switch.fault = second.switch.fault = None
-        wait_for(lambda: _is_up(two))
-        assert len(_sign(two, mint)) == 64
+        wait_for(lambda: is_up(two))
+        assert len(sign_once(two, mint)) == 64
 
 
 def test_a_slot_goes_down_while_a_session_opens(first: SwitchedToken, mint: Mint) -> None:
@@ -350,16 +296,16 @@ def test_a_slot_goes_down_while_a_session_opens(first: SwitchedToken, mint: Mint
             assert leave.wait(10)
 
         first.switch.opening, first.switch.fault = hold, fails(Ckr.SESSION_HANDLE_INVALID, 1)
-        assert len(_sign(pool, mint)) == 64
+        assert len(sign_once(pool, mint)) == 64
         assert entered.wait(10)
         first.switch.fault = fails(Ckr.DEVICE_REMOVED, 1)
         with pytest.raises(OutcomeUnknownError):
-            _sign(pool, mint)
+            sign_once(pool, mint)
         assert pool.status()[0].state is SlotState.DOWN
         leave.set()
-        wait_for(lambda: _is_up(pool))
+        wait_for(lambda: is_up(pool))
         wait_for(lambda: first.switch.opened - first.switch.closed == 2)
-        assert len(_sign(pool, mint)) == 64
+        assert len(sign_once(pool, mint)) == 64
 
 
 def test_no_tokens(mint: Mint) -> None:
@@ -368,153 +314,15 @@ def test_no_tokens(mint: Mint) -> None:
         Pool(sessions=1, redeem=mint.redeem)
 
 
-class Gate:
-    """A fault that holds every signature until it is opened."""
-
-    def __init__(self) -> None:
-        self.entered = threading.Event()
-        self.opened = threading.Event()
-
-    def __call__(self, signature: bytes) -> bytes:
-        """Wait."""
-        self.entered.set()
-        assert self.opened.wait(10)
-        return signature
-
-
-def _held(pool: Pool, token: SwitchedToken, mint: Mint, then: Callable[[], None]) -> None:
-    """Run something while the only session is at work."""
-    gate = token.switch.fault = Gate()
-    with ThreadPoolExecutor(1) as threads:
-        busy = threads.submit(_sign, pool, mint)
-        try:
-            assert gate.entered.wait(10)
-            then()
-        finally:
-            gate.opened.set()
-        busy.exception(10)
-
-
-def test_no_session_in_time(first: SwitchedToken, mint: Mint) -> None:
-    """With every session at work a request waits to its deadline, and nothing was signed."""
-
-    def then() -> None:
-        began = time.monotonic()
-        with pytest.raises(HsmUnavailableError, match="no session was free in time"):
-            _sign(pool, mint, 0.05)
-        assert 0.05 <= time.monotonic() - began < 2
-
-    with closing(Pool(first.as_token(), sessions=1, redeem=mint.redeem)) as pool:
-        _held(pool, first, mint, then)
-
-
-def test_a_full_line_refuses_at_once(first: SwitchedToken, mint: Mint) -> None:
-    """A request that finds the line full is told so at once, and takes nobody's place."""
-    limits = Limits(queue=1)
-
-    def then() -> None:
-        with ThreadPoolExecutor(1) as threads:
-            waiting = threads.submit(_sign, pool, mint, 0.3)
-            wait_for(lambda: pool.waiting()["urgent"] == 1)
-            began = time.monotonic()
-            with pytest.raises(HsmOverloadedError, match="wait already") as refused:
-                _sign(pool, mint)
-            assert time.monotonic() - began < 0.2
-            assert refused.value.certain
-            with pytest.raises(HsmUnavailableError):
-                waiting.result(5)
-
-    with closing(Pool(first.as_token(), sessions=1, redeem=mint.redeem, limits=limits)) as pool:
-        _held(pool, first, mint, then)
-
-
-def test_a_line_that_is_too_long_refuses_at_once(first: SwitchedToken, mint: Mint) -> None:
-    """A request whose turn would come after its deadline is refused and does not wait."""
-
-    def then() -> None:
-        with ThreadPoolExecutor(1) as threads:
-            waiting = threads.submit(_sign, pool, mint, 0.3)
-            wait_for(lambda: pool.waiting()["urgent"] == 1)
-            with pytest.raises(HsmOverloadedError, match="would go first") as refused:
-                _sign(pool, mint, 1)
-            assert refused.value.seconds == 4  # its own two after the other's two
-            waiting.exception(5)
-
-    with closing(Pool(first.as_token(), sessions=1, redeem=mint.redeem)) as pool:
-        pool._desk.served(2.0, time.monotonic())
-        _held(pool, first, mint, then)
-
-
-def test_who_gave_up_is_not_signed_for(first: SwitchedToken, mint: Mint) -> None:
-    """A request whose caller went away before its turn never reaches the token."""
-
-    def then() -> None:
-        with pytest.raises(HsmUnavailableError):
-            _sign(pool, mint, 0.05)
-
-    with closing(Pool(first.as_token(), sessions=1, redeem=mint.redeem)) as pool:
-        before = first.switch.signed
-        _held(pool, first, mint, then)
-        assert first.switch.signed == before + 1
-
-
-def test_a_stuck_call_does_not_keep_its_caller(one: Pool, first: SwitchedToken, mint: Mint) -> None:
-    """A call that hangs ends as unknown, its session counts as stuck, and heals when it ends."""
-    gate = first.switch.fault = Gate()
-    began = time.monotonic()
-    with pytest.raises(OutcomeUnknownError, match="did not answer in time"):
-        _sign(one, mint, 60)
-    assert 0.2 <= time.monotonic() - began < 2
-    assert one.status()[0].sessions[SessionState.STUCK] == 1
-    assert one.must_restart
-    assert not one.is_ready
-    closed = first.switch.closed
-    gate.opened.set()
-    wait_for(lambda: _is_up(one))
-    assert first.switch.closed == closed + 1
-    assert not one.must_restart
-    assert len(_sign(one, mint)) == 64
-
-
-def test_a_call_that_was_stuck_says_nothing_about_those_to_come(
-    one: Pool, first: SwitchedToken, mint: Mint
-) -> None:
-    """Once it has ended, whoever comes as second in the line is not told that it is too long."""
-    gate = first.switch.fault = Gate()
-    with pytest.raises(OutcomeUnknownError):
-        _sign(one, mint, 60)
-    time.sleep(0.8)
-    gate.opened.set()
-    wait_for(lambda: _is_up(one))
-
-    def then() -> None:
-        with ThreadPoolExecutor(1) as threads:
-            waiting = threads.submit(_sign, one, mint, 0.1)
-            wait_for(lambda: one.waiting()["urgent"] == 1)
-            with pytest.raises(HsmUnavailableError, match="no session was free in time"):
-                _sign(one, mint, 0.1)
-            waiting.exception(5)
-
-    _held(one, first, mint, then)
-
-
-def test_the_deadline_ends_a_call_under_way(one: Pool, first: SwitchedToken, mint: Mint) -> None:
-    """At its deadline a request that is at work is unknown: it may be signed."""
-    gate = first.switch.fault = Gate()
-    with pytest.raises(OutcomeUnknownError):
-        _sign(one, mint, 0.05)
-    gate.opened.set()
-
-
 def test_a_lost_module_asks_for_a_restart(one: Pool, first: SwitchedToken, mint: Mint) -> None:
     """When the only slot stays down by codes that nobody knows, only a new process may help."""
     first.switch.spare_probes = False
     first.switch.fault = fails(VENDOR)
     with pytest.raises(HsmError):
-        _sign(one, mint)
+        sign_once(one, mint)
     wait_for(lambda: one.must_restart)
     first.switch.fault = None
-    wait_for(lambda: _is_up(one))
+    wait_for(lambda: is_up(one))
     assert not one.must_restart
 
 
@@ -525,7 +333,7 @@ def test_keepalive(one: Pool, first: SwitchedToken) -> None:
     first.switch.ping_code = Ckr.SESSION_HANDLE_INVALID
     wait_for(lambda: first.switch.opened > opened)
     first.switch.ping_code = 0
-    wait_for(lambda: _is_up(one))
+    wait_for(lambda: is_up(one))
 
 
 def test_an_idle_session_of_an_old_generation_is_replaced(
@@ -534,7 +342,7 @@ def test_an_idle_session_of_an_old_generation_is_replaced(
     """A session that slept while its generation ended does not take the next request."""
     opened = first.switch.opened
     one._slots[0]._renew(1)
-    assert len(_sign(one, mint)) == 64
+    assert len(sign_once(one, mint)) == 64
     assert (first.switch.opened, first.switch.renewed) == (opened + 1, 1)
 
 
@@ -561,7 +369,7 @@ def test_everything_is_counted(first: SwitchedToken, mint: Mint) -> None:
     seen = Counting()
     with closing(Pool(first.as_token(), sessions=1, redeem=mint.redeem, observer=seen)) as pool:
         first.switch.fault = fails(Ckr.SESSION_CLOSED, 1)
-        _sign(pool, mint)
+        sign_once(pool, mint)
     assert seen.signatures == [("ecdsa-p256", "first")]
     assert seen.failures == [("first", "replace", "CKR_SESSION_CLOSED")]
     ((queued, served, total),) = seen.times

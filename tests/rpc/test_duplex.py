@@ -13,7 +13,7 @@ from grpc_status import rpc_status
 
 from deploy.dev.ca import SERVER_NAMES, Authority, uri
 from signer.errors import TooManyStreamsError
-from signer.rpc import duplex
+from signer.rpc import transport
 from signer.rpc.duplex import CAPACITY
 from signer.rpc.inbox import Inbox
 from signer.rpc.server import Server
@@ -200,6 +200,6 @@ def test_another_kind_of_transport_is_left_to_itself(
     port: Port, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where grpcio is made differently it reads and writes in its own way."""
-    monkeypatch.setattr(duplex, "_IS_KNOWN", False)
+    monkeypatch.setattr(transport, "IS_KNOWN", False)
     assert ids(port.stream(["1", "2"])) == ["1", "2"]
     assert Inbox not in port.service.kinds

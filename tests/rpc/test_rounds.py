@@ -347,7 +347,7 @@ def test_another_kind_of_transport_is_left_to_itself(
     port: Port, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where grpcio is made differently every call has a thread, and is served."""
-    monkeypatch.setattr(transport, "_IS_KNOWN", False)
+    monkeypatch.setattr(transport, "IS_KNOWN", False)
     assert port.call(port.channel(), "k", 3).result(WAIT).request_id == "3"
     assert port.service.rounds == []
     assert port.service.alone == ["3"]
