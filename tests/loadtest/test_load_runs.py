@@ -57,11 +57,11 @@ class Spoilt:
 
 
 class Stalling(Spoilt):
-    """Stops for a second at its hundredth request."""
+    """Stops for a second at its fortieth request."""
 
     def hold(self, number: int) -> None:
         """Sleep while nobody else can go on."""
-        if number == 100:
+        if number == 40:
             time.sleep(1.0)
 
 
@@ -117,16 +117,16 @@ def test_two_processes_get_what_they_expect(certificates: Path) -> None:
 def test_a_stall_is_not_omitted(certificates: Path, call: Call) -> None:
     """A server that stops for a second shows that second in p99, and its half in p90.
 
-    100 calls a second were due in it. A generator that waits for answers before it
+    A quarter of the calls were due in it. A generator that waits for answers before it
     sends would count one or a few slow calls, and p99 would look fine.
     """
     with Echo(certificates, Stalling()) as server:
-        report = run_here(profile_of(call, seconds=2.5, rate=100), server.address, certificates)
+        report = run_here(profile_of(call, seconds=4.0, rate=40), server.address, certificates)
     assert report.passed
     assert report.total.latency_ms["max"] >= 990
     assert report.total.latency_ms["p99"] >= 900
-    assert report.total.latency_ms["p90"] >= 600
-    assert report.total.latency_ms["p50"] < 200
+    assert report.total.latency_ms["p90"] >= 500
+    assert report.total.latency_ms["p50"] < 500  # most calls did not wait for it
     assert report.lag_ms["p99"] < 500  # and went on sending in it
 
 
