@@ -128,7 +128,7 @@ class Publisher:
         tiles.flush()
         signature = self._sign(approval, time.monotonic() + SIGN_SECONDS)
         note = sign_note(text, self._verifier, signature)
-        write(self._directory / CHECKPOINT, note)
+        write({self._directory / CHECKPOINT: note})
         self._tidy(head)
         self._published = head, note
         self.published_at = time.time()
