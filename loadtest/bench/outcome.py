@@ -100,11 +100,17 @@ def table_of(figures: Sequence[Figure]) -> Table:
     table = _table(title, "figure", "value", "bound", "rounds", "")
     for figure in figures:
         rounds = " ".join(f"{value:.3g}" for value in figure.values)
-        sign = "≥" if figure.rising else "≤"
-        mark = "[green]held[/green]" if figure.held else "[red]missed[/red]"
         value = f"{figure.value:.3g} {figure.unit}".rstrip()
-        table.add_row(figure.name, value, f"{sign} {figure.bound:.3g}", rounds, mark)
+        table.add_row(figure.name, value, *_judged(figure, rounds))
     return table
+
+
+def _judged(figure: Figure, rounds: str) -> tuple[str, str, str]:
+    if figure.bound is None:
+        return "", rounds, ""
+    sign = "≥" if figure.rising else "≤"
+    mark = "[green]held[/green]" if figure.held else "[red]missed[/red]"
+    return f"{sign} {figure.bound:.3g}", rounds, mark
 
 
 def show_changes(changes: Sequence[Change], console: Console) -> None:

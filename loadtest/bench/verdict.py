@@ -15,14 +15,14 @@ class Figure:
 
     Attributes:
         values: of each round; all of one round were measured within seconds.
-        bound: what it must reach, or must not pass.
+        bound: what it must reach, or must not pass; None where it is only to be compared.
         rising: whether more is better, so that ``bound`` is the least.
         unit: of the values, empty for a plain ratio.
     """
 
     name: str
     values: tuple[float, ...]
-    bound: float
+    bound: float | None
     rising: bool
     unit: str = ""
 
@@ -33,7 +33,9 @@ class Figure:
 
     @property
     def held(self) -> bool:
-        """Whether the median holds the bound."""
+        """Whether the median holds the bound, if there is one."""
+        if self.bound is None:
+            return True
         return self.value >= self.bound if self.rising else self.value <= self.bound
 
     @property

@@ -7,13 +7,15 @@ across cores cost more than a fast signature.
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from loadtest.bench.remote import Remote
 from loadtest.pool.side import Place, open_side
 from policy.algorithms import Algorithm
 
 Say = Callable[[str], None]
+
+DEPLOYED: Final = "a process a core"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Sides:
         named = {
             "one process": (self.whole,),
             "one core": self.each[:1],
-            "a process a core": self.each,
+            DEPLOYED: self.each,
         }
         return named[name]
 
