@@ -306,8 +306,8 @@ class Key(Table):
         algorithm: what it signs with.
         payloads: the payload formats that it takes.
         version: the key's version that signs; default 1.
-        durable_intent: commit the decision before the token is called, whatever
-            the order is elsewhere; default false.
+        durable_intent: commit the decision before the token is called; default false:
+            the token may work meanwhile, and its signature is released afterwards.
         validators: SANs that may have a request of theirs decided without signing it,
             and are told what every grant and limit makes of it; nobody, without it.
         grants: who may do what.

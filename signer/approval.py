@@ -21,7 +21,8 @@ class Approval(Struct, frozen=True, eq=False, gc=False):
     ``subject`` names what was approved: the caller and request id of a
     request, or the tree size of a checkpoint. ``decision`` is the index of the
     audit record that approved it, so that an outcome finds its own attempt, and
-    ``reservation`` of the one that booked its charges.
+    ``reservation`` of the one that booked its charges. With ``durable_intent`` it is issued
+    only once that decision is durable.
     """
 
     subject: tuple[str, str]
@@ -33,6 +34,7 @@ class Approval(Struct, frozen=True, eq=False, gc=False):
     decision: int = 0
     reservation: int = 0
     further: tuple[bytes, ...] = ()
+    durable_intent: bool = False
 
     @property
     def key_version(self) -> str:
@@ -63,9 +65,13 @@ class Mint:
             message = f"no outstanding approval for {approval.key_version}"
             raise ApprovalInvalidError(message) from None
 
-    def revoke(self, approval: Approval) -> None:
-        """Withdraw an approval that will not be used; none outstanding is fine."""
-        self._outstanding.discard(approval)
+    def revoke(self, approval: Approval) -> bool:
+        """Withdraw an approval; False when it was not outstanding any more."""
+        try:
+            self.redeem(approval)
+        except ApprovalInvalidError:
+            return False
+        return True
 
     def revoke_all(self) -> None:
         """Withdraw every outstanding approval: what they rest on can no longer be trusted."""

@@ -1,6 +1,6 @@
 """The types that cross the boundaries between rpc, signing, ledger and HSM."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
@@ -86,6 +86,7 @@ class Validated(Struct, frozen=True, gc=False):
 
 
 Verdict = Granted | Signed | Refused | Conflict | Validated
+Begin = Callable[[Sequence[Verdict]], None]
 
 
 class Outcome(Struct, frozen=True, gc=False):
@@ -111,8 +112,10 @@ class Limited(NamedTuple):
 class Ledger(Protocol):
     """The single truth about usage, idempotency, policy and the audit log."""
 
-    def decide(self, requests: Sequence[SignRequest]) -> list[Verdict]:
+    def decide(self, requests: Sequence[SignRequest], begin: Begin | None = None) -> list[Verdict]:
         """Decide all requests in one durable transaction, in order.
+
+        ``begin`` is called before the commit: see ``signer.ledger.Ledger``.
 
         Raises:
             LedgerUnavailable: nothing was decided; nothing may be released.

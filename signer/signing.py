@@ -1,8 +1,9 @@
 """The one use case: decode, decide, sign, release. Read it from top to bottom.
 
 1. ``policy.payloads`` turns the payload's bytes into facts and the exact message.
-2. ``signer.ledger`` decides in one durable transaction and mints an approval.
-3. ``signer.hsm`` signs what the approval names and verifies the signature.
+2. ``signer.ledger`` decides in one transaction and mints an approval.
+3. ``signer.hsm`` signs what the approval names, while or after that becomes durable, and
+   verifies the signature.
 4. Only then does the signature leave, and its outcome becomes an audit record.
 """
 
@@ -11,7 +12,6 @@ from typing import Protocol
 
 import structlog
 
-from signer.approval import Approval
 from signer.errors import (
     ConflictError,
     HsmError,
@@ -21,6 +21,8 @@ from signer.errors import (
     SigngateError,
 )
 from signer.gathering import Gathering, Turn
+from signer.making import Making
+from signer.making import Pool as Maker
 from signer.model import (
     Conflict,
     Granted,
@@ -30,6 +32,7 @@ from signer.model import (
     Signed,
     SignRequest,
     Validated,
+    Verdict,
 )
 
 # Requests in a round of several callers; a caller with so many goes alone; rounds at once,
@@ -37,18 +40,17 @@ from signer.model import (
 # many requests on, which costs less than it loses.
 GATHERED, ALONE, ROUNDS, LARGE = 64, 16, 2, 8
 
+# So many requests at most have their signatures begun before the commit: to begin more takes
+# as long as the disk does, and other processes on the ledger would wait meanwhile.
+EARLY = 32
+
 Result = Signed | Validated | SigngateError
 
 _log = structlog.get_logger(__name__)
 
 
-class Pool(Protocol):
+class Pool(Maker, Protocol):
     """The HSM, as this use case sees it: see ``signer.hsm.Pool``."""
-
-    def sign_all(
-        self, approvals: Sequence[Approval], deadlines: Sequence[float]
-    ) -> list[bytes | Exception]:
-        """Return for each a signature that was verified, or what went wrong."""
 
     def company(self, key: str) -> Hashable:
         """Return what the keys have in common whose requests may wait for one another.
@@ -150,26 +152,29 @@ class Signing:
                 self._sign_together([each])
 
     def _sign(self, requests: Sequence[SignRequest], deadlines: Sequence[float]) -> list[Result]:
-        verdicts = self._ledger.decide(requests)
-        granted = [
-            (verdict, deadline)
-            for verdict, deadline in zip(verdicts, deadlines, strict=True)
-            if isinstance(verdict, Granted)
-        ]
-        released = iter(self._release(*zip(*granted, strict=True)) if granted else ())
+        making = Making(self._pool, deadlines)
+        try:
+            early = making.begin_early if len(requests) <= EARLY else None
+            verdicts = self._ledger.decide(requests, early)
+        except BaseException:
+            making.drop()
+            raise
+        released = iter(self._release(verdicts, making))
         return [
             next(released) if isinstance(verdict, Granted) else _told(verdict)
             for verdict in verdicts
         ]
 
-    def _release(self, granted: Sequence[Granted], deadlines: Sequence[float]) -> Sequence[Result]:
-        approvals = [grant.approval for grant in granted]
+    def _release(self, verdicts: Sequence[Verdict], making: Making) -> Sequence[Result]:
+        granted = [verdict for verdict in verdicts if isinstance(verdict, Granted)]
+        if not granted:
+            return ()
         try:
-            signatures = self._pool.sign_all(approvals, deadlines)
+            signatures = making.finish(verdicts)
         except Exception as error:  # noqa: BLE001 - a bug must not leave a request without an outcome
             signatures = [error] * len(granted)
         results = list(map(_result, granted, signatures))
-        self._ledger.settle(list(map(_outcome, approvals, results)))
+        self._ledger.settle(list(map(_outcome, granted, results)))
         return results
 
 
@@ -197,8 +202,8 @@ def _result(granted: Granted, signature: bytes | Exception) -> Signed | HsmError
     return OutcomeUnknownError("internal error")
 
 
-def _outcome(approval: Approval, result: Signed | HsmError) -> Outcome:
+def _outcome(granted: Granted, result: Signed | HsmError) -> Outcome:
     if isinstance(result, Signed):
-        return Outcome(approval, result.signature)
+        return Outcome(granted.approval, result.signature)
     detail = f"{type(result).__name__}: {result}"
-    return Outcome(approval, None, refused=result.certain, detail=detail)
+    return Outcome(granted.approval, None, refused=result.certain, detail=detail)

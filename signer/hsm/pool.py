@@ -9,7 +9,6 @@ of the pool with it and not its caller.
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
@@ -23,10 +22,11 @@ from signer.hsm.catalogue import Entry
 from signer.hsm.errors import TokenError, code_of, describe
 from signer.hsm.handover import new_desk
 from signer.hsm.health import SessionState, SlotState
-from signer.hsm.job import Item, Job, Way, jobs, verify
+from signer.hsm.job import TRIES, Job, Way, jobs
 from signer.hsm.limits import Limits, Observer, Silent, SlotStatus
 from signer.hsm.line import Priority
 from signer.hsm.names import KeyVersion
+from signer.hsm.order import Order
 from signer.hsm.public_key import PublicKey
 from signer.hsm.session import BoundSession
 from signer.hsm.sizer import Sizer
@@ -130,16 +130,32 @@ class Pool:
 
         Each succeeds or fails alone.
         """
+        return self.begin(approvals, deadlines, slot=slot).results()
+
+    def begin(
+        self, approvals: Sequence[Approval], deadlines: Sequence[float], *, slot: str | None = None
+    ) -> Order:
+        """Begin what ``sign_all`` does; the order's ``results`` are what it returns.
+
+        The approvals are used up, whatever comes of them.
+        """
         now = time.monotonic()
         observer = self._observer if slot is None else _SILENT
         wanted = [
             self._wanted(approval, deadline, now, observer)
             for approval, deadline in zip(approvals, deadlines, strict=True)
         ]
-        items = [item for each in wanted if isinstance(each, Wanted) for item in each.items]
-        self._carry_out(items, now, slot)
-        verify(items)
-        return [each.result() if isinstance(each, Wanted) else each for each in wanted]
+        tries = TRIES if slot is None else 1
+        order = Order(
+            wanted,
+            partial(jobs, now=now, make=partial(self._desk.job, tries=tries)),
+            self._desk,
+            self._desk.submit if slot is None else partial(self._send, slot),
+            len(self._workers),
+            self._limits.stuck_seconds,
+        )
+        order.begin()
+        return order
 
     def _wanted(
         self, approval: Approval, deadline: float, now: float, observer: Observer
@@ -150,32 +166,6 @@ class Pool:
         except Exception as error:  # noqa: BLE001 - each fails alone
             return error
         return wanted if now < deadline else HsmUnavailableError("no time is left")
-
-    def _carry_out(self, items: Sequence[Item], now: float, slot: str | None) -> None:
-        """Have items signed, with no more jobs at once than there are sessions."""
-        under_way: deque[Job] = deque()
-        make = self._desk.job if slot is None else partial(self._desk.job, tries=1)
-        for job in jobs(items, now, make):
-            while not self._taken(job, slot, under_way):
-                self._await(under_way.popleft())
-        for job in under_way:
-            self._await(job)
-
-    def _taken(self, job: Job, slot: str | None, under_way: deque[Job]) -> bool:
-        """Leave a job at the desk; False when those under way must end before.
-
-        More than one only where no other job waits: a batch is no reason to refuse others.
-        """
-        if under_way and (len(under_way) >= len(self._workers) or self._desk.is_busy):
-            return False
-        try:
-            self._submit(job, slot)
-        except HsmError as error:
-            if not under_way:
-                job.fail(error)
-            return not under_way
-        under_way.append(job)
-        return True
 
     def distrust(self, slot: str) -> None:
         """Take a slot down, of which something outside the pool shows that it does not sign."""
@@ -288,10 +278,7 @@ class Pool:
     def _resized(self) -> None:
         self._desk.deepen(self._limits.queue or WAITING_EACH * len(self._workers))
 
-    def _submit(self, job: Job, name: str | None) -> None:
-        if name is None:
-            self._desk.submit(job)
-            return
+    def _send(self, name: str, job: Job) -> None:
         slot = self._slot(name)
         if slot.state is not SlotState.UP:
             raise HsmUnavailableError(f"slot {name!r} is {slot.state}: {slot.last_error}")
@@ -299,19 +286,6 @@ class Pool:
 
     def _slot(self, name: str) -> Slot:
         return next(slot for slot in self._slots if slot.name == name)
-
-    def _await(self, job: Job) -> None:
-        """Wait for a job's end, but not past its deadline nor for a stuck call."""
-        while not job.wait(self._patience(job)):
-            if self._patience(job) <= 0:
-                self._desk.withdraw(job)
-                job.abandon()
-                return
-
-    def _patience(self, job: Job) -> float:
-        now = time.monotonic()
-        stuck_at = (job.began or now) + self._limits.stuck_seconds
-        return min(job.deadline, stuck_at) - now
 
     def _way(self, approval: Approval) -> Way:
         way = self._ways.get((approval.key, approval.version, approval.algorithm))

@@ -119,6 +119,7 @@ def _approve(
         decision=index,
         reservation=index if earlier is None else earlier.reservation,
         further=permit.decoded.further,
+        durable_intent=permit.key.durable_intent,
     )
     tx.approvals.append(approval)
     return approval

@@ -24,7 +24,7 @@ from signer.ledger.store import Reader, reading
 from signer.ledger.transaction import Transaction, tree
 from signer.ledger.watch import Watch
 from signer.ledger.writer import Observer, Silent, Writer, WriterSettings
-from signer.model import Limited, Outcome, SignRequest, Verdict
+from signer.model import Begin, Granted, Limited, Outcome, SignRequest, Verdict
 
 CHECKPOINT = "checkpoint"  # the first half of a checkpoint approval's subject
 
@@ -101,17 +101,35 @@ class Ledger:
         """Why it failed; None while it works."""
         return self._writer.stopped
 
-    def decide(self, requests: Sequence[SignRequest]) -> list[Verdict]:
+    def decide(self, requests: Sequence[SignRequest], begin: Begin | None = None) -> list[Verdict]:
         """Decide all requests in one durable transaction, in order.
+
+        ``begin`` is called with the verdicts when nothing but the commit is left, by whoever
+        commits. While it runs, approvals without ``durable_intent`` are valid already. What it
+        makes of them may be released only when this has returned.
 
         Raises:
             LedgerUnavailableError: nothing was decided; nothing may be released.
         """
 
         def work(tx: Transaction) -> list[Verdict]:
-            return [decide(tx, request) for request in requests]
+            verdicts = [decide(tx, request) for request in requests]
+            if begin is not None:
+                tx.last.append(partial(self._lend, tx, verdicts, begin))
+            return verdicts
 
         return self._writer.submit(work, len(requests))
+
+    def _lend(self, tx: Transaction, verdicts: Sequence[Verdict], begin: Begin) -> None:
+        granted = [each.approval for each in verdicts if isinstance(each, Granted)]
+        early = [approval for approval in granted if not approval.durable_intent]
+        for approval in early:
+            self._mint.issue(approval)
+        try:
+            begin(verdicts)
+        finally:
+            used = {approval for approval in early if not self._mint.revoke(approval)}
+        tx.approvals = [approval for approval in tx.approvals if approval not in used]
 
     def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Queue the outcomes as leaves of the next transaction; returns at once."""

@@ -1,5 +1,6 @@
 """One ledger transaction, independent of the engine."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +20,8 @@ class Transaction:
 
     ``now_ms`` is the newest time the ledger ever saw: where the clock was set
     back, time stands still until it has caught up. ``time`` and ``clock`` say so in
-    records. ``approvals`` are to be issued when the transaction is durable.
+    records. ``approvals`` are to be issued when the transaction is durable; ``last`` is to be
+    called when nothing but the commit is left.
     """
 
     def __init__(self, memory: Memory, clock_ms: int, lease_ms: int) -> None:
@@ -34,6 +36,7 @@ class Transaction:
         self._requests: dict[tuple[str, str], Request] = {}
         self._replaced: list[int] = []
         self.approvals: list[Approval] = []
+        self.last: list[Callable[[], None]] = []
         memory.catch_up(self.before, self.now_ms)
         self.windows = memory.windows
         self.load_control()

@@ -150,6 +150,8 @@ class Writer:
             if tx.bound:  # forget twice as many as came, so that a backlog shrinks
                 self._memory.store.prune(tx.now_ms - self._settings.retention_ms, 2 * tx.bound)
             state = tx.save()
+            for work in tx.last:
+                work()
         self._memory.committed(state)
         for approval in tx.approvals:
             self._mint.issue(approval)

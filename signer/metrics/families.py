@@ -69,7 +69,10 @@ SERVICE_SECONDS: Final = Family(
     "signgate_hsm_service_seconds", H, "Its last try at the token.", _KEY_SLOT
 )
 TOTAL_SECONDS: Final = Family(
-    "signgate_hsm_total_seconds", H, "From the line to a verified signature.", _KEY_SLOT
+    "signgate_hsm_total_seconds",
+    H,
+    "From the line to a verified signature, or to the commit where that took longer.",
+    _KEY_SLOT,
 )
 WAITING: Final = Family(
     "signgate_hsm_waiting", G, "Signatures that wait for a session.", ("priority",)

@@ -11,9 +11,10 @@ from signer.approval import Approval
 from signer.errors import LedgerUnavailableError, RefusedError
 from signer.gathering import Gathering, Turn
 from signer.ledger import Ledger
-from signer.model import Signed, SignRequest, Verdict
+from signer.model import Begin, Signed, SignRequest, Verdict
 from signer.signing import ALONE, Signing
 from tests.support.ledgers import Bench, pay
+from tests.support.orders import Order
 
 
 class Counted:
@@ -26,7 +27,7 @@ class Counted:
         self.entered, self.release = threading.Semaphore(0), threading.Event()
         self.settle = ledger.settle
 
-    def decide(self, requests: Sequence[SignRequest]) -> list[Verdict]:
+    def decide(self, requests: Sequence[SignRequest], begin: Begin | None = None) -> list[Verdict]:
         """Decide for real, unless told to fail for so many requests."""
         self.sizes.append(len(requests))
         self.entered.release()
@@ -34,7 +35,7 @@ class Counted:
         error = self._error(len(requests))
         if error is not None:
             raise error
-        return self._ledger.decide(requests)
+        return self._ledger.decide(requests, begin)
 
 
 class Token:
@@ -44,12 +45,10 @@ class Token:
         """Gather everything."""
         return "all"
 
-    def sign_all(
-        self, approvals: Sequence[Approval], deadlines: Sequence[float]
-    ) -> list[bytes | Exception]:
+    def begin(self, approvals: Sequence[Approval], deadlines: Sequence[float]) -> Order:
         """Sign with the request's id and its deadline."""
         pairs = zip(approvals, deadlines, strict=True)
-        return [f"{approval.subject[1]} {deadline}".encode() for approval, deadline in pairs]
+        return Order([f"{approval.subject[1]} {deadline}".encode() for approval, deadline in pairs])
 
 
 def gathered(

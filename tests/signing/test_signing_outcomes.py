@@ -25,6 +25,7 @@ from signer.ledger import Ledger
 from signer.model import Signed, Validated
 from signer.signing import Signing
 from tests.support.ledgers import Bench, pay, spent
+from tests.support.orders import Order
 
 SIGNATURE = b"s" * 64
 
@@ -40,13 +41,11 @@ class Token:
         """Gather whatever may be gathered."""
         return "all"
 
-    def sign_all(
-        self, approvals: Sequence[Approval], deadlines: Sequence[float]
-    ) -> list[bytes | Exception]:
+    def begin(self, approvals: Sequence[Approval], deadlines: Sequence[float]) -> Order:
         """Return the one signature that it knows, or the failures."""
         for approval in approvals:
             self.redeem(approval)
-        return [self.failures.get(approval.subject[1], SIGNATURE) for approval in approvals]
+        return Order([self.failures.get(each.subject[1], SIGNATURE) for each in approvals])
 
 
 @pytest.fixture
@@ -149,6 +148,6 @@ def test_an_approval_signs_once(bench: Bench, ledger: Ledger, token: Token) -> N
     """A second use of the same approval is refused below the use case."""
     [granted] = ledger.decide([pay(1)])
     approval = granted.approval  # type: ignore[union-attr]  # it is granted
-    assert token.sign_all([approval], [0]) == [SIGNATURE]
+    assert token.begin([approval], [0]).results() == [SIGNATURE]
     with pytest.raises(ApprovalInvalidError):
-        token.sign_all([approval], [0])
+        token.begin([approval], [0])
