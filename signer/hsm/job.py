@@ -26,7 +26,7 @@ MAX_ITEMS: Final = 64
 
 
 class Pace:
-    """How long one signature takes: the recent least.
+    """How long one signature by a kind of key takes: the recent least.
 
     A thread that had to wait for the interpreter after the call makes a token look slow.
     """
@@ -55,8 +55,8 @@ class Way:
     verify: Verifier
     priority: Priority
     place: int = 0  # of the key version among those of each session
-    mechanism: int = field(init=False)  # the address of the CK_MECHANISM
     pace: Pace = field(default_factory=Pace)
+    mechanism: int = field(init=False)  # the address of the CK_MECHANISM
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mechanism", self.scheme.prepared.address)

@@ -1,5 +1,6 @@
 """From what a token holds to what the pool can sign."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
@@ -9,7 +10,7 @@ from pkcs11.constants import MechanismFlag
 from policy.algorithms import Algorithm
 from signer.errors import ConfigError
 from signer.hsm.catalogue import Entry
-from signer.hsm.job import Way
+from signer.hsm.job import Pace, Way
 from signer.hsm.line import Priority
 from signer.hsm.mechanisms import SCHEMES
 from signer.hsm.names import KeyVersion
@@ -20,7 +21,11 @@ from signer.hsm.verify import verifier
 def ways(
     entries: Mapping[KeyVersion, Entry], bulk_keys: frozenset[str]
 ) -> dict[tuple[str, int, Algorithm], Way]:
-    """Prepare how to sign, by key, version and algorithm."""
+    """Prepare how to sign, by key, version and algorithm.
+
+    Keys of one kind share their pace, so that one that is used seldom counts as what it is.
+    """
+    paces: dict[tuple[Algorithm, int], Pace] = defaultdict(Pace)
     return {
         (*name, algorithm): Way(
             name,
@@ -28,6 +33,7 @@ def ways(
             verifier(entry.public_key, algorithm),
             Priority.BULK if name.key in bulk_keys else Priority.URGENT,
             place,
+            paces[algorithm, len(entry.public_key.encoded)],
         )
         for place, (name, entry) in enumerate(entries.items())
         for algorithm in entry.public_key.algorithms

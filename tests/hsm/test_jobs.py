@@ -19,7 +19,7 @@ from signer.errors import (
     OutcomeUnknownError,
     SignatureInvalidError,
 )
-from signer.hsm import Pool, Token
+from signer.hsm import Pool, Token, keys
 from signer.hsm.errors import Ckr
 from signer.hsm.handover import new_desk
 from signer.hsm.job import JOB_SECONDS, MAX_ITEMS, Item, Way, jobs
@@ -199,6 +199,21 @@ def test_whose_requests_may_wait_for_one_another(token: Token, mint: Mint) -> No
             pool.sign_all(issued, [time.monotonic() + 30] * 50)
         assert {key: pool.company(key) for key in classes} == classes
         assert pool.company("nothing") is None
+
+
+def test_a_key_is_as_quick_as_its_like(scratch: Token, mint: Mint) -> None:
+    """One that has not signed yet shares rounds with those of its kind, and no others do."""
+    for name in "ab":
+        keys.generate(scratch, KeyVersion(name, 1), P256)
+    keys.generate(scratch, KeyVersion("c", 1), Algorithm.ED25519)
+    with closing(Pool(scratch, sessions=1, redeem=mint.redeem)) as pool:
+        issued = [mint.issue(approval(P256, key="a")) for _ in range(50)]
+        pool.sign_all(issued, [time.monotonic() + 30] * 50)
+        assert {name: pool.company(name) for name in "abc"} == {
+            "a": Priority.URGENT,
+            "b": Priority.URGENT,
+            "c": None,
+        }
 
 
 def test_batches_leave_the_line_to_others(token: Token, mint: Mint) -> None:
