@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from loadtest.bench import ledgers, signers
 from loadtest.bench.ledgers import Point
+from loadtest.bench.messages import Load
 from loadtest.bench.ratios import ONE, Bench
 from loadtest.bench.remote import Remote
 from loadtest.bench.sample import Sample
@@ -19,6 +20,10 @@ FLAT = 1.1  # of the least to the most
 LINEAR = 1.5  # of what is measured once, so that chance has its share
 PER_KIB_US = 20.0  # for each further KiB of payload: hashing, TLS and decoding are not free
 BATCHES = 25
+A_SECOND = 2000  # signatures of a signer, at least
+
+# A batch of 64 that touches 64 windows and not ten is no growth of anything: shown, not bound.
+EACH_ITS_OWN = "keys: another for each payload"
 
 # Where tokens with many keys lie, whose files would each be synced.
 MEMORY = Path("/dev/shm")  # noqa: S108 - in a directory of its own
@@ -33,7 +38,8 @@ class Range:
     Attributes:
         grants, limits: on one key.
         records: audit records in the ledger.
-        keys: on the token and in the policy of a signer of its own, used in turns.
+        keys: on the token and in the policy of a signer of its own; a batch has as many of
+            them as the first one has, the next batch the next.
         connections: from one client, each used in turn; as many calls under way over all.
     """
 
@@ -71,6 +77,14 @@ class Growth:
         }
         for point in self._points():
             self._ledger.call(point, 0)
+        for keys in extent.keys:  # each signs for the first time
+            bench.load(self._load_over(keys), keys / A_SECOND)
+
+    def _load_over(self, keys: int) -> Load:
+        """Return batches that have another key for each payload, as far as there are so many."""
+        batch = self._bench.load_of(P256, "batch", ONE)
+        names = tuple(signers.key_names(keys))
+        return replace(batch, target=self._holding[keys].target, keys=names, public_keys=())
 
     def _points(self) -> Iterator[Point]:
         for axis in ("grants", "limits", "records"):
@@ -83,10 +97,10 @@ class Growth:
             yield _name(axis, size), self._ledger.call((axis, size), BATCHES)
         unary, batch = (self._bench.load_of(P256, method, ONE) for method in ("unary", "batch"))
         yield "whole", self._bench.load(batch, seconds)
-        for keys, signer in self._holding.items():
-            names = tuple(signers.key_names(keys))
-            load = replace(batch, target=signer.target, keys=names, public_keys=())
+        for keys in self._extent.keys:
+            load = replace(self._load_over(keys), each=self._extent.keys[0])
             yield _name("keys", keys), self._bench.load(load, seconds)
+        yield EACH_ITS_OWN, self._bench.load(self._load_over(self._extent.keys[-1]), seconds)
         for number in self._extent.connections:
             load = replace(unary, connections=number)
             yield _name("connections", number), self._bench.load(load, seconds)
@@ -108,6 +122,9 @@ class Growth:
             for figure in _against_first(axis, getattr(self._extent, axis), rounds, _added)
         ]
         found += _against_first("keys", self._extent.keys, rounds, _ratio)
+        first = _name("keys", self._extent.keys[0])
+        wide = tuple(_ratio(samples, first, EACH_ITS_OWN) for samples in rounds)
+        found.append(Figure(f"{EACH_ITS_OWN} over {first}", wide, None, rising=False))
         found += _against_first("connections", self._extent.connections, rounds, _ratio)
         costs = tuple(
             (samples[_name("payload KiB", 16)].cpu_us - samples[_name("payload KiB", 0)].cpu_us)

@@ -25,6 +25,7 @@ class Load:
     Attributes:
         client: whose certificate.
         keys: the keys' names; requests take turns.
+        each: how many of them a batch has, the next one the next ones; 0: all take turns.
         payload: a kind of ``loadtest.payloads``.
         method: unary, batch, stream; echo and echoes for the bare server.
         calls: calls under way at once; of streams, the open ones.
@@ -42,6 +43,7 @@ class Load:
     method: str
     calls: int
     batch: int = 1
+    each: int = 0
     connections: int = 1
     size: int = 0
     public_keys: tuple[tuple[str, bytes], ...] = ()
@@ -64,7 +66,7 @@ class Messages:
     def _request(self, serial: int) -> pb.SignPayloadRequest:
         kind = payloads.KINDS[self._load.payload]
         request = pb.SignPayloadRequest(
-            name=f"keys/{self._load.keys[serial % len(self._load.keys)]}",
+            name=f"keys/{self._key(serial)}",
             request_id=f"{self._run}-{serial}",
             payload_format=kind.format,
             payload=kind.build(serial, self._expiry),
@@ -72,6 +74,12 @@ class Messages:
         if serial <= self._load.calls * self._load.batch:  # any of them may be answered first
             self._asked[request.request_id] = request
         return request
+
+    def _key(self, serial: int) -> str:
+        load, place = self._load, serial
+        if load.each:
+            place = (serial - 1) // load.batch * load.each + serial % load.each
+        return load.keys[place % len(load.keys)]
 
     def check(self, answer: bytes) -> int:
         """Return how many payloads were signed by an answer; one that was not is an error.

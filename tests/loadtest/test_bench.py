@@ -13,13 +13,16 @@ import pytest
 
 from loadtest.bench import gate, latency, ledgers, outcome, prefill, ratios, token
 from loadtest.bench.growth import Growth, Range, starts
+from loadtest.bench.messages import Load, Messages
 from loadtest.bench.outcome import Outcome
 from loadtest.bench.ratios import BARE, ONE, Bench
 from loadtest.bench.sample import Sample
 from loadtest.bench.subjects import SUBJECTS, Subject
 from loadtest.bench.verdict import Figure
 from loadtest.errors import LoadtestError
+from loadtest.target import Target
 from signer.audit.merkle import leaf_hash, root_of
+from signer.v1 import signing_service_pb2 as pb
 
 P256 = SUBJECTS[0]
 
@@ -183,8 +186,20 @@ def test_every_axis_of_growth_is_measured(bench: Bench, tmp_path: Path) -> None:
         "grants 2 over 1",
         "limits 2 over 1",
         "records 1,001 over 1,000",
+        "keys: another for each payload over keys: 2",
         "connections 40 over 1",
     ]
+
+
+@pytest.mark.parametrize(("each", "wanted"), [(0, "bcda bcda"), (2, "baba dcdc"), (3, "bcab fdef")])
+def test_how_many_keys_a_batch_has(each: int, wanted: str) -> None:
+    """All take turns, or a batch has some of them and the next one others."""
+    target, keys = Target("127.0.0.1:1", Path()), "abcdef" if each else "abcd"
+    load = Load(target, "desk", tuple(keys), "intent", "batch", 1, batch=4, each=each)
+    wires = Messages(load).wires
+    batches = [pb.BatchSignPayloadsRequest.FromString(next(wires)) for _ in range(2)]
+    names = ["".join(item.name[-1] for item in batch.requests) for batch in batches]
+    assert names == wanted.split()
 
 
 def test_a_start_that_grows_faster_than_its_keys() -> None:
