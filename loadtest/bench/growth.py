@@ -19,7 +19,7 @@ P256, SECP256K1 = SUBJECTS[:2]
 FLAT = 1.1  # of the least to the most
 LINEAR = 1.5  # of what is measured once, so that chance has its share
 PER_KIB_US = 20.0  # for each further KiB of payload: hashing, TLS and decoding are not free
-BATCHES = 25
+BATCHES = 100  # so many that a checkpoint of the write-ahead log is among them
 A_SECOND = 2000  # signatures of a signer, at least
 
 # A batch of 64 that touches 64 windows and not ten is no growth of anything: shown, not bound.

@@ -16,7 +16,7 @@ from signer.ledger import Ledger, Settings
 from signer.model import Caller, Granted, Outcome, SignRequest
 
 BATCH = 64
-WARM_UP = 400  # batches at most: a ledger in use has read before what it needs often
+WARM_UP = 800  # batches at most: a ledger in use has read before what it needs often
 CALLER = Caller("spiffe://firm.example/desk", "ab" * 32, "10.0.0.1:50000")
 SIGNATURE = b"\1" * 64
 
