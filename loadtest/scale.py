@@ -67,4 +67,4 @@ def text(value: float) -> str:
     """Return a number as an axis shows it: 1,500 or 0.25 or 2M."""
     if value >= 1e6:  # noqa: PLR2004 - the unit
         return f"{value / 1e6:g}M"
-    return f"{value:,.0f}" if value >= 10 or value == round(value) else f"{value:g}"  # noqa: PLR2004
+    return f"{value:,.0f}" if value >= 10 or value == round(value) else f"{value:g}"  # noqa: PLR2004 - two digits

@@ -25,7 +25,7 @@ class Order(Protocol):
         """Begin nothing more, and let nobody have what comes of it."""
 
 
-class Pool(Protocol):
+class Maker(Protocol):
     """What begins them: see ``signer.hsm.Pool``."""
 
     def begin(self, approvals: Sequence[Approval], deadlines: Sequence[float]) -> Order:
@@ -35,7 +35,7 @@ class Pool(Protocol):
 class Making:
     """What is signed for one round of requests; ``deadlines`` are theirs."""
 
-    def __init__(self, pool: Pool, deadlines: Sequence[float]) -> None:
+    def __init__(self, pool: Maker, deadlines: Sequence[float]) -> None:
         self._pool = pool
         self._deadlines = deadlines
         self._begun: set[Approval] = set()
@@ -60,7 +60,10 @@ class Making:
         for _, order in self._orders:
             order.drop()
         if self._begun:
-            _log.error("signatures were begun and no decision committed", count=len(self._begun))
+            _log.error(
+                "signatures dropped: their decisions were not committed",
+                count=len(self._begun),
+            )
 
     def _granted(self, verdicts: Sequence[Verdict]) -> list[tuple[Approval, float]]:
         each = zip(verdicts, self._deadlines, strict=True)

@@ -21,8 +21,7 @@ from signer.errors import (
     SigngateError,
 )
 from signer.gathering import Gathering, Turn
-from signer.making import Making
-from signer.making import Pool as Maker
+from signer.making import Maker, Making
 from signer.model import (
     Conflict,
     Granted,

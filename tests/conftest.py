@@ -2,10 +2,13 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from signer.ledger import Ledger
+from tests.support.ledgers import Bench
 from tests.support.softhsm import SoftHsm, make_softhsm
 
 SPARE_TOKENS = ("signgate-scratch", "signgate-pin", "signgate-twin", "signgate-twin")
@@ -38,3 +41,17 @@ def softhsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftHsm]:
     yield made
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A place for a ledger of its own, with a clock that is set by hand."""
+    made = Bench(tmp_path / "ledger.db")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def ledger(bench: Bench) -> Ledger:
+    """A ledger with the usual policy."""
+    return bench.open()

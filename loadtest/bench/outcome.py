@@ -90,7 +90,7 @@ def _samples(samples: Round) -> Table:
 def _further(further: dict[str, float]) -> Table:
     table = _table("Under rates that do not wait", "what", "value")
     for name, value in further.items():
-        table.add_row(name, f"{value:,.3g}" if value < 1000 else f"{value:,.0f}")  # noqa: PLR2004
+        table.add_row(name, f"{value:,.3g}" if value < 1000 else f"{value:,.0f}")  # noqa: PLR2004 - four digits
     return table
 
 

@@ -95,10 +95,10 @@ def _nested(depth: int) -> Any:
     if not depth:
         return flat
     inner = _nested(depth - 1)
-    return flat | list[inner] | dict[str, inner]  # type: ignore[valid-type]
+    return flat | list[inner] | dict[str, inner]  # type: ignore[valid-type]  # made at run time
 
 
-_USUAL = msgspec.json.Decoder(dict[str, _nested(5)])  # type: ignore[misc]
+_USUAL = msgspec.json.Decoder(dict[str, _nested(5)])  # type: ignore[misc]  # made at run time
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_unique, parse_int=_integer, parse_float=_refuse, parse_constant=_refuse
 )

@@ -19,7 +19,7 @@ def main() -> None:
     """Run the command; every expected failure is one line on standard error."""
     os.environ.update(TRANSPORT)
     from signer.cli.commands import app  # noqa: PLC0415 - loads grpc
-    from signer.errors import EXIT_RESTART, RestartNeededError, SigngateError  # noqa: PLC0415
+    from signer.errors import EXIT_RESTART, RestartNeededError, SigngateError  # noqa: PLC0415 - loaded when needed
 
     try:
         app()

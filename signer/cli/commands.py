@@ -46,8 +46,8 @@ def serve(
     process after the other.
     """
     # Loads the transport and the HSM library, which no other command needs.
-    from signer import app as service  # noqa: PLC0415
-    from signer import supervisor  # noqa: PLC0415
+    from signer import app as service  # noqa: PLC0415 - loaded when needed
+    from signer import supervisor  # noqa: PLC0415 - loaded when needed
 
     if workers is None:
         service.run(config)
@@ -66,8 +66,8 @@ def process(
 ) -> None:
     """Run one process of several, for the supervisor."""
     from signer import app as service  # noqa: PLC0415 - as above
-    from signer.metrics.exchange import Place  # noqa: PLC0415
-    from signer.supervisor import READY, end_with_parent  # noqa: PLC0415
+    from signer.metrics.exchange import Place  # noqa: PLC0415 - loaded when needed
+    from signer.supervisor import READY, end_with_parent  # noqa: PLC0415 - loaded when needed
 
     end_with_parent()
 

@@ -120,7 +120,7 @@ def _exported(log: Path) -> Iterator[bytes]:
 
 def _live(address: str, pems: list[Path]) -> Iterator[bytes]:
     from signer.cli.tail import responses  # noqa: PLC0415 - loads the transport
-    from signer.v1.audit_service_pb2 import TailRecordsRequest  # noqa: PLC0415
+    from signer.v1.audit_service_pb2 import TailRecordsRequest  # noqa: PLC0415 - loaded when needed
 
     ca, private_key, certificate = pems
     request = TailRecordsRequest(stop_at_end=True)

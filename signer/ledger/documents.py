@@ -29,19 +29,19 @@ class Documents:
 
     def digest(self, kind: Kind, version: int) -> str | None:
         """Find a version's SHA-256, without reading its text."""
-        sql = f"SELECT sha256 FROM {_TABLES[kind]} WHERE version = ?"  # noqa: S608
+        sql = f"SELECT sha256 FROM {_TABLES[kind]} WHERE version = ?"  # noqa: S608 - of constants
         rows = self._query(sql, (version,))
         return str(rows[0][0]) if rows else None
 
     def add(self, kind: Kind, row: DocumentRow) -> None:
         """Add a version, which must be new."""
         values = (row.version, row.sha256, row.document, row.activated_ms)
-        self._query(f"INSERT INTO {_TABLES[kind]} VALUES (?, ?, ?, ?)", values)  # noqa: S608
+        self._query(f"INSERT INTO {_TABLES[kind]} VALUES (?, ?, ?, ?)", values)  # noqa: S608 - of constants
 
     def newest(self, kind: Kind) -> int:
         """Return the highest version there is, 0 for none."""
         [(version,)] = self._query(
-            f"SELECT coalesce(max(version), 0) FROM {_TABLES[kind]}",  # noqa: S608
+            f"SELECT coalesce(max(version), 0) FROM {_TABLES[kind]}",  # noqa: S608 - of constants
             (),
         )
         return int(version)

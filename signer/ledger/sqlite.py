@@ -62,23 +62,23 @@ _PRUNE_SIGNATURES = """
   DELETE FROM signatures WHERE reservation < (SELECT min(reservation) FROM requests)"""
 
 _OF = "key = ? AND asset = ? AND span_ms = ?"
-_BUCKETS = f"SELECT first_ms, last_ms, total, requests FROM buckets WHERE {_OF}"  # noqa: S608
+_BUCKETS = f"SELECT first_ms, last_ms, total, requests FROM buckets WHERE {_OF}"  # noqa: S608 - of constants
 _INSTANTS = f"""
   SELECT at_ms, total, requests FROM instants WHERE {_OF} AND at_ms > ? AND at_ms <= ?
-  ORDER BY at_ms LIMIT ?"""  # noqa: S608
+  ORDER BY at_ms LIMIT ?"""  # noqa: S608 - of constants
 _ADD_INSTANT = """
   INSERT INTO instants VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
   SET total = plus(total, excluded.total), requests = requests + excluded.requests"""
 _COPY_INSTANTS = f"""
   INSERT INTO instants SELECT ?, ?, ?, at_ms, total, requests FROM instants
-  WHERE {_OF} AND at_ms >= ?"""  # noqa: S608
+  WHERE {_OF} AND at_ms >= ?"""  # noqa: S608 - of constants
 _DROP_INSTANTS = f"""
   DELETE FROM instants WHERE {_OF} AND at_ms <= min(?, coalesce(
-    (SELECT at_ms FROM instants WHERE {_OF} ORDER BY at_ms LIMIT 1 OFFSET ?), ?))"""  # noqa: S608
+    (SELECT at_ms FROM instants WHERE {_OF} ORDER BY at_ms LIMIT 1 OFFSET ?), ?))"""  # noqa: S608 - of constants
 _NEXT_WITH_INSTANTS = """
   SELECT key, asset, span_ms FROM instants WHERE (key, asset, span_ms) > (?, ?, ?)
   ORDER BY key, asset, span_ms LIMIT 1"""
-_OLDEST_BUCKET = f"SELECT min(first_ms) FROM buckets WHERE {_OF}"  # noqa: S608
+_OLDEST_BUCKET = f"SELECT min(first_ms) FROM buckets WHERE {_OF}"  # noqa: S608 - of constants
 
 _CHARGES = 12  # their place in a row of requests
 

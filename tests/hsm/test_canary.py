@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 import pytest
 from pkcs11 import exceptions
@@ -27,20 +26,6 @@ class Seen(Counter[tuple[str, str]]):
     def canary(self, slot: str, outcome: str) -> None:
         """Count it."""
         self[slot, outcome] += 1
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """A ledger's directory."""
-    made = Bench(tmp_path / "ledger.db")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def ledger(bench: Bench) -> Ledger:
-    """A ledger with a policy."""
-    return bench.open()
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """A canary is approved by the ledger, recorded as what it is, and is no payload of anything."""
 
 import json
-from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,20 +17,6 @@ from tests.policy.payloads.seeds import SEEDS
 from tests.support.ledgers import ORIGIN, Bench, freeze, granted, last, pay, spent
 
 KEY = CanaryKey("signgate-canary", 1, Algorithm.ECDSA_P256)
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """A ledger's directory."""
-    made = Bench(tmp_path / "ledger.db")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def ledger(bench: Bench) -> Ledger:
-    """A ledger with a policy."""
-    return bench.open()
 
 
 def test_a_canary_signs_once_what_the_ledger_wrote(bench: Bench, ledger: Ledger) -> None:

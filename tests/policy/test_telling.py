@@ -12,7 +12,7 @@ WHO = "a.example does intent.transfer with pay at 1970-01-01T00:00:01Z: "
 
 
 def _ask(*transfers: Transfer, **said: object) -> Ask:
-    return Ask("pay", "intent", "a.example", Facts("intent.transfer", transfers, **said))  # type: ignore[arg-type]
+    return Ask("pay", "intent", "a.example", Facts("intent.transfer", transfers, **said))  # type: ignore[arg-type]  # any of its fields
 
 
 @pytest.mark.parametrize(

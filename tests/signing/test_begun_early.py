@@ -1,9 +1,8 @@
 """Signatures that are begun before their decision is durable: none is released without it."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -45,14 +44,6 @@ class Token:
             self.began[approval.subject[1]] = self.size()
         self.orders.append(Order([approval.subject[1].encode() for approval in approvals]))
         return self.orders[-1]
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """A ledger's directory."""
-    made = Bench(tmp_path / "ledger.db")
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -125,7 +116,7 @@ def test_without_a_commit_nothing_is_released(
     assert list(token.began) == ["a"]
     assert [order.dropped for order in token.orders] == [True]
     assert not bench.mint._outstanding
-    assert "no decision committed" in capsys.readouterr().out
+    assert "signatures dropped: their decisions were not committed" in capsys.readouterr().out
     other = bench.open()
     assert ledger.size() == before + 1  # that it was opened
     assert spent(other) == 0

@@ -109,7 +109,7 @@ def test_who_goes_alone(tmp_path: Path, *, quick: bool) -> None:
     bench = Bench(tmp_path / "ledger.db")
     counted = Counted(bench.open(), lambda _: None)
     token = Token()
-    token.company = lambda _key: "all" if quick else None  # type: ignore[method-assign]
+    token.company = lambda _key: "all" if quick else None  # type: ignore[method-assign]  # a stand-in
     signing = Signing(counted, token)
     number = ALONE if quick else 1
     with ThreadPoolExecutor(3) as threads:
@@ -128,7 +128,7 @@ def test_orders_wait_for_no_batches(tmp_path: Path) -> None:
     """While one class has all its rounds under way the other begins, as does a mix of both."""
     bench = Bench(tmp_path / "ledger.db")
     counted, token = Counted(bench.open(), lambda _: None), Token()
-    token.company = lambda _key: _key  # type: ignore[method-assign]
+    token.company = lambda _key: _key  # type: ignore[method-assign]  # a stand-in
     signing = Signing(counted, token)
     pays = [pay(1, id=f"r{number}") for number in range(4)]
     wallet = pay(1, id="w", key="wallet")

@@ -5,9 +5,8 @@ made to fail in each of these ways at will.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,23 +48,9 @@ class Token:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """A ledger's directory."""
-    made = Bench(tmp_path / "ledger.db")
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def token(bench: Bench) -> Token:
     """A token that takes the bench's approvals."""
     return Token(bench.mint.redeem)
-
-
-@pytest.fixture
-def ledger(bench: Bench) -> Ledger:
-    """A ledger with a policy."""
-    return bench.open()
 
 
 @pytest.fixture

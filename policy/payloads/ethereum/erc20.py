@@ -60,7 +60,7 @@ def decode(data: bytes, where: str) -> Call:
         detail = f"{method.action} takes {expected} bytes, not {len(data)}"
         raise PayloadError(Code.PAYLOAD_MALFORMED, where, detail)
     words = [data[at : at + WORD] for at in range(SELECTOR_LENGTH, expected, WORD)]
-    source = _address(words[0], where, "from") if len(words) == 3 else None  # noqa: PLR2004
+    source = _address(words[0], where, "from") if len(words) == 3 else None  # noqa: PLR2004 - from, to, amount
     destination = _address(words[-2], where, "to")
     return Call(method.action, int.from_bytes(words[-1]), destination, method.role, source)
 

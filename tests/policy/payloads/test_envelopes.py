@@ -252,9 +252,9 @@ HOSTILE_JWS = {
     "alg none": (jws("none"), Code.PAYLOAD_MALFORMED),
     "alg in lower case": (jws("es256"), Code.PAYLOAD_MALFORMED),
     "unknown alg": (jws("ES512"), Code.PAYLOAD_MALFORMED),
-    "alg a number": (jws(alg=5), Code.PAYLOAD_MALFORMED),  # type: ignore[arg-type]
-    "alg a list": (jws(alg=[]), Code.PAYLOAD_MALFORMED),  # type: ignore[arg-type]
-    "no alg": (jws(alg=None), Code.PAYLOAD_MALFORMED),  # type: ignore[arg-type]
+    "alg a number": (jws(alg=5), Code.PAYLOAD_MALFORMED),  # type: ignore[arg-type]  # wrong on purpose
+    "alg a list": (jws(alg=[]), Code.PAYLOAD_MALFORMED),  # type: ignore[arg-type]  # wrong on purpose
+    "no alg": (jws(alg=None), Code.PAYLOAD_MALFORMED),  # type: ignore[arg-type]  # wrong on purpose
     "no kid": (jws(kid=None), Code.PAYLOAD_MALFORMED),
     "kid without version": (jws(kid="keys/wd"), Code.PAYLOAD_MALFORMED),
     "kid with a line end": (jws(kid=KEY_VERSION + "\n"), Code.PAYLOAD_MALFORMED),

@@ -94,7 +94,7 @@ def test_the_oracle_is_asked_for_as_long_as_one_likes(tag: str) -> None:
     """Each is generated, runs with `make oracles`, and takes its number of examples from there."""
     test = ORACLES[tag]
     assert is_hypothesis_test(test)
-    examples = test._hypothesis_internal_use_settings.max_examples  # type: ignore[attr-defined]
+    examples = test._hypothesis_internal_use_settings.max_examples  # type: ignore[attr-defined]  # hypothesis's own
     kinds = len(KINDS) if tag == "ethereum.typed-data" else 1
     assert examples * kinds >= ORACLE_EXAMPLES
     assert "oracle" in f"{test.__module__} {test.__name__}"
