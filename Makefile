@@ -135,7 +135,7 @@ lock: ## Resolve the locked versions again
 clean: ## Remove everything that was made
 	rm -rf $(VENV) .dev build *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache
 
-$(INSTALLED): requirements.lock pyproject.toml signer/hsm/compiled.pyx
+$(INSTALLED): requirements.lock pyproject.toml $(wildcard signer/hsm/*.pyx)
 	@bash .ci/system-packages
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock

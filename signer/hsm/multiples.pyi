@@ -1,0 +1,3 @@
+from signer.hsm.recovery import Multiples
+
+def of_key(point: bytes) -> Multiples: ...
