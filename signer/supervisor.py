@@ -214,7 +214,8 @@ def _reserved(address: str) -> socket.socket:
 
 
 def _processes(path: Path, config: Config, workers: int, directory: str) -> list[Process]:
-    base = (sys.executable, "-m", "signer.cli", "process", "--config", str(path))
+    # -P: what lies in the working directory is not for them to import.
+    base = (sys.executable, "-P", "-m", "signer.cli", "process", "--config", str(path))
     cpus = sorted(os.sched_getaffinity(0))
 
     def process(name: str, role: str, cpu: int | None = None) -> Process:

@@ -74,6 +74,16 @@ def test_a_worker_that_dies_is_replaced(workers: Environment) -> None:
     check(released, workers.directory / "ledger.db")
 
 
+def test_no_process_takes_code_from_where_it_was_started(
+    workers: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may write in the working directory must not be able to run code in the signer."""
+    (tmp_path / "grpc.py").write_text("raise SystemExit('not the real one')", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with Serving(workers, "--workers=2") as server:
+        wait_for(lambda: len(pids(server)) == 3)
+
+
 def test_a_reload_replaces_every_process(workers: Environment) -> None:
     """After SIGHUP all processes are new, and callers were served throughout."""
     with Serving(workers, "--workers=2") as server:
