@@ -75,11 +75,16 @@ class Tree:
 
 
 def root_of(leaves: Iterable[bytes]) -> bytes:
-    """Return the root over leaf hashes, section 2.1.1."""
-    tree = Tree()
-    for leaf in leaves:
-        tree.append(leaf)
-    return tree.root()
+    """Return the root over leaf hashes, section 2.1.1, level by level."""
+    nodes = list(leaves)
+    while len(nodes) > 1:
+        pairs = [sha256(b"\x01" + left + right).digest() for left, right in _paired(nodes)]
+        nodes = [*pairs, nodes[-1]] if len(nodes) % 2 else pairs
+    return nodes[0] if nodes else EMPTY_ROOT
+
+
+def _paired(nodes: list[bytes]) -> Iterable[tuple[bytes, bytes]]:
+    return zip(nodes[::2], nodes[1::2], strict=False)  # the last one may have no other
 
 
 def verify_inclusion(

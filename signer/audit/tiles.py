@@ -177,10 +177,13 @@ class Tiles:
     def append(self, entries: Sequence[bytes]) -> None:
         """Add entries; tiles that become full are written before it returns."""
         full: dict[Tile, bytes] = {}
-        for entry in entries:
-            self._entries.append(entry)
-            self._add(0, leaf_hash(entry), full)
-            self.size += 1
+        at = 0
+        while at < len(entries):
+            part = entries[at : at + WIDTH - len(self._entries)]
+            at += len(part)
+            self.size += len(part)
+            self._entries += part
+            self._add(0, [leaf_hash(entry) for entry in part], full)
             if len(self._entries) == WIDTH:
                 full[Tile(ENTRIES, self.size // WIDTH - 1)] = pack(self._entries)
                 self._entries = []
@@ -189,16 +192,16 @@ class Tiles:
                 full.clear()
         self._write(full)
 
-    def _add(self, level: int, node: bytes, full: dict[Tile, bytes]) -> None:
+    def _add(self, level: int, nodes: list[bytes], full: dict[Tile, bytes]) -> None:
+        """Add hashes, with which a level's tile is full at most."""
         if level == len(self._levels):
             self._levels.append([])
         hashes = self._levels[level]
-        hashes.append(node)
+        hashes += nodes
         if len(hashes) == WIDTH:
-            index = (self.size + 1) // WIDTH ** (level + 1) - 1
-            full[Tile(level, index)] = b"".join(hashes)
+            full[Tile(level, self.size // WIDTH ** (level + 1) - 1)] = b"".join(hashes)
             self._levels[level] = []
-            self._add(level + 1, root_of(hashes), full)
+            self._add(level + 1, [root_of(hashes)], full)
 
     def flush(self) -> None:
         """Write the partial tiles, so that the tree can be read up to its size."""
