@@ -19,6 +19,7 @@ from libc.string cimport memcmp, memcpy
 from coincurve import PublicKey
 from coincurve._libsecp256k1 import ffi, lib
 from coincurve.context import GLOBAL_CONTEXT
+from coincurve.utils import GROUP_ORDER_INT
 
 cdef enum:
     SCALAR = 32
@@ -65,8 +66,6 @@ cdef Multiply multiply = <Multiply><uintptr_t>_address("secp256k1_ec_seckey_twea
 
 if ffi.sizeof("secp256k1_pubkey") != sizeof(Point):
     raise ImportError("signer.hsm.multiples was built for another libsecp256k1")
-
-ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
 cdef struct Claim:
@@ -155,7 +154,7 @@ cdef class Multiples:
                 take(&found[place], digest, signature)
             with nogil:
                 forwards(found, count, running)
-            inverse = pow(int.from_bytes(running[:SCALAR], "big"), -1, ORDER)
+            inverse = pow(int.from_bytes(running[:SCALAR], "big"), -1, GROUP_ORDER_INT)
             memcpy(running, PyBytes_AS_STRING(inverse.to_bytes(SCALAR, "big")), SCALAR)
             with nogil:
                 self.backwards(found, count, running)

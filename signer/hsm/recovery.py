@@ -16,8 +16,9 @@ from functools import cache
 from typing import Final, NamedTuple, Protocol
 
 import coincurve
+from coincurve.utils import GROUP_ORDER_INT
 
-ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+ORDER: Final = GROUP_ORDER_INT
 RECENT: Final = 1024  # ids that are remembered for who asks
 BUSY: Final = 1000  # signatures after which a key is worth 20 ms for its multiples
 KEPT: Final = 32  # keys of a process that have them, 512 KiB each

@@ -6,6 +6,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -75,12 +76,11 @@ def test_a_worker_that_dies_is_replaced(workers: Environment) -> None:
 
 
 def test_no_process_takes_code_from_where_it_was_started(
-    workers: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workers: Environment, tmp_path: Path
 ) -> None:
     """Whoever may write in the working directory must not be able to run code in the signer."""
     (tmp_path / "grpc.py").write_text("raise SystemExit('not the real one')", encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    with Serving(workers, "--workers=2") as server:
+    with chdir(tmp_path), Serving(workers, "--workers=2") as server:
         wait_for(lambda: len(pids(server)) == 3)
 
 

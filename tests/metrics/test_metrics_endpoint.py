@@ -86,6 +86,7 @@ def test_a_silent_client_does_not_end_it(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client that connects and says nothing is dropped, and the next one is served."""
+    # The real time-out would hold the test up for as long.
     monkeypatch.setattr(endpoint._server.RequestHandlerClass, "timeout", 0.1)
     host, _, port = endpoint.address.rpartition(":")
     with socket.create_connection((host, int(port))):

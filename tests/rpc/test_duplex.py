@@ -200,6 +200,7 @@ def test_another_kind_of_transport_is_left_to_itself(
     port: Port, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where grpcio is made differently it reads and writes in its own way."""
+    # No such grpcio can be installed beside the one that is locked.
     monkeypatch.setattr(transport, "IS_KNOWN", False)
     assert ids(port.stream(["1", "2"])) == ["1", "2"]
     assert Inbox not in port.service.kinds

@@ -347,6 +347,7 @@ def test_another_kind_of_transport_is_left_to_itself(
     port: Port, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where grpcio is made differently every call has a thread, and is served."""
+    # No such grpcio can be installed beside the one that is locked.
     monkeypatch.setattr(transport, "IS_KNOWN", False)
     assert port.call(port.channel(), "k", 3).result(WAIT).request_id == "3"
     assert port.service.rounds == []
