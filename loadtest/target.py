@@ -12,8 +12,12 @@ from signer.v1 import signing_service_pb2 as pb
 from signer.v1 import signing_service_pb2_grpc as rpc
 
 CONNECT_SECONDS = 10
-# Channels with equal arguments share a connection unless they are told not to.
-OPTIONS = (("grpc.use_local_subchannel_pool", 1),)
+OPTIONS = (
+    # Channels with equal arguments share a connection unless they are told not to.
+    ("grpc.use_local_subchannel_pool", 1),
+    # As the README advises: no ping with each call over a connection that is seldom used.
+    ("grpc.http2.bdp_probe", 0),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,13 +90,13 @@ class _Run:
         return cls(load, channels)
 
     async def settle(self, seconds: float) -> None:
-        """Wait so long, until each connection was used about twice, and each key once.
+        """Wait so long, until each connection was used about ten times, and each key once.
 
         The first call over a connection has more to send and to parse, and a key's first
         signature costs SoftHSM half as much again.
         """
         load = self._load
-        enough = max(2 * load.calls * load.batch, 2 * load.connections, len(load.keys))
+        enough = max(2 * load.calls * load.batch, 10 * load.connections, len(load.keys))
         began = time.perf_counter()
         while self._done < enough or time.perf_counter() - began < seconds:
             await self.count(seconds)

@@ -20,8 +20,8 @@ from coincurve.utils import GROUP_ORDER_INT
 
 ORDER: Final = GROUP_ORDER_INT
 RECENT: Final = 1024  # ids that are remembered for who asks
-BUSY: Final = 1000  # signatures after which a key is worth 20 ms for its multiples
-KEPT: Final = 32  # keys of a process that have them, 512 KiB each
+BUSY: Final = 1000  # signatures after which a key is worth 30 ms for its multiples
+KEPT: Final = 32  # keys of a process that have them, 832 KiB each
 _SIZE: Final = 32  # of a scalar, a coordinate and a digest
 
 

@@ -116,6 +116,28 @@ def test_multiples_find_what_is_right_by_themselves() -> None:
     assert of_key(_point(KEYS[0].public_key)).ids(claims) == list(ids)
 
 
+# Digits of ten and of twelve bits: none, the largest of either sign, and what carries on.
+_EDGES = [1, ORDER - 1, *(2**bits + more for bits in range(1, 256) for more in (-1, 0, 1))]
+_EDGES += [sum(digit << at for at in range(0, 250, 10)) for digit in (511, 512, 513, 1023)]
+_EDGES += [sum(digit << at for at in range(0, 252, 12)) for digit in (2047, 2048, 2049, 4095)]
+
+
+@pytest.mark.parametrize("other", [1, ORDER - 1, ORDER // 3])
+def test_scalars_of_all_digits(other: int) -> None:
+    """Whatever G and the key are multiplied with, the multiples find the sum."""
+    key = KEYS[0].public_key
+    multiples = of_key(_point(key))
+    for edge in _EDGES:
+        for of_g, of_q in ((edge, other), (other, edge)):
+            point = coincurve.PublicKey.combine_keys(
+                [coincurve.PublicKey.from_secret(of_g.to_bytes(32)), key.multiply(of_q.to_bytes(32))]
+            )
+            r = int.from_bytes(point.format()[1:])
+            s = r * pow(of_q, -1, ORDER) % ORDER
+            claim = Digested((of_g * s % ORDER).to_bytes(32), r.to_bytes(32) + s.to_bytes(32))
+            assert multiples.ids([claim]) == [point.format()[0] & 1], (of_g, of_q)
+
+
 _SCALARS = st.one_of(
     st.binary(min_size=32, max_size=32), st.integers(0, 3).map(lambda n: bytes([0] * 31 + [n]))
 )
