@@ -92,11 +92,10 @@ class Window:
         now_ms = self._advance(now_ms)
         buckets = self._buckets
         if buckets and self._shares(buckets[-1], now_ms):
-            newest = buckets.pop()
-            first_ms, _, total, count = newest
+            first_ms, last_ms, total, count = buckets.pop()
             bucket = Bucket(first_ms, now_ms, total + amount, count + requests)
-            if bucket.shared:
-                if not newest.shared:
+            if first_ms != now_ms:
+                if first_ms == last_ms:  # it was of one instant
                     self._note(first_ms, total, count)
                 self._note(now_ms, amount, requests)
         else:

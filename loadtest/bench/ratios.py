@@ -18,7 +18,6 @@ from loadtest.target import Target
 from loadtest.usage import Cpu
 
 SERVER_CPU, CLIENT_CPU = 0, 1
-THREADS = 2  # of the raw loop, so that it may use both cores
 WARM_UP = 0.3  # of a measurement
 ANSWER_BYTES = 200  # of an echo: about a signed response
 
@@ -120,8 +119,11 @@ def one_round(bench: Bench, seconds: float) -> Iterator[tuple[str, Sample]]:
     """Measure everything once, as ``SUBJECT/WHAT``."""
     for subject in SUBJECTS:
         name = subject.name
-        yield f"{name}/token in C", token.plain_c(bench.directory, subject, THREADS, seconds / 2)
-        yield f"{name}/token", bench.raw.call(subject, "sign", THREADS, seconds)
+        yield (
+            f"{name}/token in C",
+            token.plain_c(bench.directory, subject, token.THREADS, seconds / 2),
+        )
+        yield f"{name}/token", bench.raw.call(subject, "sign", token.THREADS, seconds)
         yield f"{name}/verify", bench.raw.call(subject, "verify", 1, seconds / 4)
         for what, method, server in _loads(bench):
             yield f"{name}/{what}", bench.load(bench.load_of(subject, method, server), seconds)

@@ -25,6 +25,7 @@ from tests.faulty import building
 MODULE = Path("/usr/lib/softhsm/libsofthsm2.so")
 LABEL = "signgate"
 MESSAGE = b"pay 5 to bob" * 8
+THREADS = 2  # of the raw loop, so that it may use both cores; and the sessions of a signer
 
 Turn = Callable[[], object]
 

@@ -15,6 +15,7 @@ from policy.reasons import Code, PayloadError
 SELECTOR_LENGTH = 4
 WORD = 32
 DIRTY = WORD - address.LENGTH
+CLEAN = bytes(DIRTY)
 
 
 class Call(NamedTuple):
@@ -67,7 +68,7 @@ def decode(data: bytes, where: str) -> Call:
 
 def _address(word: bytes, where: str, name: str) -> str:
     raw = word[DIRTY:]
-    if any(word[:DIRTY]):
+    if word[:DIRTY] != CLEAN:
         detail = f"{name}: the upper {DIRTY} bytes of an address are not zero"
         raise PayloadError(Code.PAYLOAD_NOT_CANONICAL, where, detail)
     if raw == address.ZERO:
