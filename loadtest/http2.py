@@ -8,7 +8,8 @@ each answer's from constants (RFC 7541), and answers every method alike.
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -48,8 +49,9 @@ class Peer(asyncio.Protocol):
 
     _transport: asyncio.Transport
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, connected: set["Peer"]) -> None:
         self._answer = answer
+        self._connected = connected
         self._buffer = bytearray()
         self._messages: dict[int, bytearray] = {}
         self._window = INITIAL_WINDOW  # what the client still takes, over all streams
@@ -61,8 +63,17 @@ class Peer(asyncio.Protocol):
         """Open wide: the client never has to wait for a window."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a TCP server makes
         self._transport = transport
+        self._connected.add(self)
         window = INITIAL_WINDOW_SETTING.to_bytes(2) + OUR_WINDOW.to_bytes(4)
         transport.write(_frame(SETTINGS, 0, 0, window) + _window(OUR_WINDOW))
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """Count as connected no more."""
+        self._connected.discard(self)
+
+    def abort(self) -> None:
+        """End the connection."""
+        self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Take in whatever frames have come whole, and write all answers to them at once."""
@@ -127,13 +138,23 @@ def _window(size: int) -> bytes:
     return _frame(WINDOW_UPDATE, 0, 0, size.to_bytes(4))
 
 
-async def serve(certificates: Path, answer: Answer) -> asyncio.Server:
-    """Serve on a free port of this host, with mutual TLS 1.3; see ``Echo`` for the files."""
+@asynccontextmanager
+async def serving(certificates: Path, answer: Answer) -> AsyncIterator[str]:
+    """Serve with mutual TLS 1.3 on a free port of this host, and give its address.
+
+    See ``Echo`` for the files. No connection is left when it ends.
+    """
     key, chain, ca = (str(certificates / name) for name in FILES)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=ca)
     tls.minimum_version = ssl.TLSVersion.TLSv1_3
     tls.verify_mode = ssl.CERT_REQUIRED
     tls.load_cert_chain(chain, key)
     tls.set_alpn_protocols(["h2"])
-    loop = asyncio.get_running_loop()
-    return await loop.create_server(lambda: Peer(answer), "127.0.0.1", 0, ssl=tls)
+    loop, connected = asyncio.get_running_loop(), set[Peer]()
+    server = await loop.create_server(lambda: Peer(answer, connected), "127.0.0.1", 0, ssl=tls)
+    async with server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    while connected:  # a server that is closed leaves its connections as they are
+        for peer in tuple(connected):
+            peer.abort()
+        await asyncio.sleep(0.01)

@@ -99,8 +99,8 @@ def _serve_quickly(directory: Path, pipe: Connection) -> None:
         return answers.result("", request).response.SerializeToString()
 
     async def serve() -> None:
-        async with await http2.serve(directory, answer) as server:
-            pipe.send(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        async with http2.serving(directory, answer) as address:
+            pipe.send(address)
             await asyncio.to_thread(pipe.poll, None)  # as above
 
     asyncio.run(serve())

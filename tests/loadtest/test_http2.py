@@ -1,8 +1,10 @@
 """The quick echo: a gRPC client takes it for a server, whatever the sizes are."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,12 @@ METHOD = "/signer.v1.SigningService/SignPayload"
 @pytest.fixture
 def echo(certificates: Path) -> Iterator[Target]:
     """A server that sends each message back, or as much of it as an answer may have."""
+    with _echo(certificates) as target:
+        yield target
+
+
+@contextmanager
+def _echo(certificates: Path) -> Iterator[Target]:
     loop, stopped = asyncio.new_event_loop(), asyncio.Event()
     address: list[str] = []
     serving = threading.Event()
@@ -30,8 +38,8 @@ def echo(certificates: Path) -> Iterator[Target]:
         return message[: http2.LONGEST] if message != b"long" else b"." * 20_000
 
     async def serve() -> None:
-        async with await http2.serve(certificates, answer) as server:
-            address.append(f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        async with http2.serving(certificates, answer) as found:
+            address.append(found)
             serving.set()
             await stopped.wait()
 
@@ -67,6 +75,16 @@ def test_an_answer_that_is_too_long_ends_the_connection(
         call = channel.unary_unary(METHOD)
         assert call(b"short", timeout=5) == b"short"
     capsys.readouterr()
+
+
+def test_no_connection_is_left(certificates: Path) -> None:
+    """It ends those that clients still have, and leaves no socket to the garbage collector."""
+    with _echo(certificates) as target:
+        channel = target.connect("desk")
+        call: Any = channel.unary_unary(METHOD)
+        assert call(b"x", timeout=5) == b"x"
+    gc.collect()  # what it finds is an error of this test
+    channel.close()
 
 
 def test_nobody_gets_in_without_a_certificate(echo: Target) -> None:
