@@ -86,7 +86,10 @@ cdef struct Term:
 
 
 cdef class Kept:
-    """A point's multiples by digits of so many bits: 26 ms and 832 KiB where they are ten."""
+    """A point's multiples by digits of so many bits: 30 ms and 832 KiB where they are ten.
+
+    G's, of twelve: 110 ms and 2.75 MiB.
+    """
 
     cdef int bits, digits, values
     cdef Point *points  # by digit, the least first, and its absolute value from one on
