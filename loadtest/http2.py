@@ -153,8 +153,11 @@ async def serving(certificates: Path, answer: Answer) -> AsyncIterator[str]:
     loop, connected = asyncio.get_running_loop(), set[Peer]()
     server = await loop.create_server(lambda: Peer(answer, connected), "127.0.0.1", 0, ssl=tls)
     async with server:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    while connected:  # a server that is closed leaves its connections as they are
-        for peer in tuple(connected):
-            peer.abort()
-        await asyncio.sleep(0.01)
+        try:
+            yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        finally:  # a server that is closed leaves its connections as they are, or waits for them
+            server.close()
+            while connected:
+                for peer in tuple(connected):
+                    peer.abort()
+                await asyncio.sleep(0.01)

@@ -92,10 +92,11 @@ class Window:
         now_ms = self._advance(now_ms)
         buckets = self._buckets
         if buckets and self._shares(buckets[-1], now_ms):
-            first_ms, last_ms, total, count = buckets.pop()
+            newest = buckets.pop()
+            first_ms, _, total, count = newest
             bucket = Bucket(first_ms, now_ms, total + amount, count + requests)
-            if first_ms != now_ms:
-                if first_ms == last_ms:  # it was of one instant
+            if bucket.shared:
+                if not newest.shared:
                     self._note(first_ms, total, count)
                 self._note(now_ms, amount, requests)
         else:

@@ -12,6 +12,7 @@ from loadtest.bench.messages import Load
 from loadtest.bench.remote import Remote
 from loadtest.bench.sample import Sample
 from loadtest.bench.subjects import SUBJECTS, Subject
+from loadtest.bench.token import THREADS
 from loadtest.bench.verdict import Figure
 from loadtest.errors import LoadtestError
 from loadtest.target import Target
@@ -119,11 +120,8 @@ def one_round(bench: Bench, seconds: float) -> Iterator[tuple[str, Sample]]:
     """Measure everything once, as ``SUBJECT/WHAT``."""
     for subject in SUBJECTS:
         name = subject.name
-        yield (
-            f"{name}/token in C",
-            token.plain_c(bench.directory, subject, token.THREADS, seconds / 2),
-        )
-        yield f"{name}/token", bench.raw.call(subject, "sign", token.THREADS, seconds)
+        yield f"{name}/token in C", token.plain_c(bench.directory, subject, THREADS, seconds / 2)
+        yield f"{name}/token", bench.raw.call(subject, "sign", THREADS, seconds)
         yield f"{name}/verify", bench.raw.call(subject, "verify", 1, seconds / 4)
         for what, method, server in _loads(bench):
             yield f"{name}/{what}", bench.load(bench.load_of(subject, method, server), seconds)

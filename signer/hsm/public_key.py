@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from policy.algorithms import Algorithm
 from signer.errors import SignatureInvalidError
 from signer.hsm.names import KeyVersion
-from signer.hsm.recovery import recovery
+from signer.hsm.recovery import Digested, recovery
 
 CryptographyKey = ec.EllipticCurvePublicKey | Ed25519PublicKey | RSAPublicKey
 
@@ -112,20 +112,19 @@ class PublicKey:
         pem = self.load().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         return pem.decode("ascii")
 
-    def recovery_id(self, signature: bytes, digest: Callable[[], bytes]) -> int:
+    def recovery_id(self, digest: bytes, signature: bytes) -> int:
         """Tell which of the points that a secp256k1 signature fits is this key, 0 to 3.
 
         2 and 3 stand for an r above the group order and have a chance of 2**-127.
 
         Args:
+            digest: what was signed, 32 bytes.
             signature: r || s, 64 bytes.
-            digest: returns what was signed, 32 bytes; it is not asked if the signature was
-                verified a moment ago.
 
         Raises:
             SignatureInvalidError: none is; the signature is not this key's.
         """
-        found = recovery(self.point).id(signature, digest)
+        found = recovery(self.point).id(Digested(digest, signature))
         if found is None:
             raise SignatureInvalidError(f"the signature is not from {self.name}")
         return found

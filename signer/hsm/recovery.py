@@ -86,7 +86,7 @@ class Recovery:
         self._shelf = shelf
         self._signed = 0
         self._multiples: Multiples | None = None
-        self._recent: dict[bytes, int] = {}  # by signature
+        self._recent: dict[Digested, int] = {}
         x = int.from_bytes(point[1 : 1 + _SIZE])
         self._r = x % ORDER
         self._start = self._r.to_bytes(_SIZE)
@@ -119,17 +119,17 @@ class Recovery:
             for claim, (r, _) in zip(claims, scalars, strict=True)
         ]
 
-    def id(self, signature: bytes, digest: Callable[[], bytes]) -> int | None:
-        """Return the id of one, as ``ids`` does; no digest is made if that was a moment ago."""
-        known = self._recent.pop(signature, None)
-        return self.ids([Digested(digest(), signature)])[0] if known is None else known
+    def id(self, claim: Digested) -> int | None:
+        """Return the id of one, as ``ids`` does, which may have found it a moment ago."""
+        known = self._recent.pop(claim, None)
+        return self.ids([claim])[0] if known is None else known
 
     def _remember(self, claims: Sequence[Digested], found: Sequence[int | None]) -> None:
         if len(self._recent) > RECENT:  # nobody asked for them
             self._recent.clear()
         for claim, number in zip(claims, found, strict=True):
             if number is not None:
-                self._recent[claim.signature] = number
+                self._recent[claim] = number
 
     def _id_of(self, digest: bytes, r: int, inverse: int) -> int | None:
         factor = self._r * inverse

@@ -15,9 +15,9 @@ Add = Callable[[pb.SignPayloadResponse, bytes, bytes, PublicKey], None]
 def _ethereum_transaction(
     response: pb.SignPayloadResponse, payload: bytes, signature: bytes, public_key: PublicKey
 ) -> None:
+    digest = ethereum.signing_hash(payload)
     artifact = response.ethereum
-    y_parity = public_key.recovery_id(signature, lambda: ethereum.signing_hash(payload))
-    _set_scalars(artifact, signature, y_parity)
+    y_parity = _set_scalars(artifact, digest, signature, public_key)
     artifact.raw_transaction = raw = ethereum.assemble(payload, signature, y_parity)
     artifact.transaction_hash = ethereum.transaction_hash(raw)
 
@@ -28,27 +28,29 @@ def _ethereum_message(tag: str) -> Add:
     def add(
         response: pb.SignPayloadResponse, payload: bytes, signature: bytes, public_key: PublicKey
     ) -> None:
-        y_parity = public_key.recovery_id(
-            signature, lambda: ethereum.signing_hash(decode(tag, payload).message)
-        )
-        _set_scalars(response.ethereum, signature, y_parity)
+        digest = ethereum.signing_hash(decode(tag, payload).message)
+        y_parity = _set_scalars(response.ethereum, digest, signature, public_key)
         v = bytes((ethereum.RECOVERY_OFFSET + y_parity,))
         response.ethereum.recoverable_signature = signature + v
 
     return add
 
 
-def _set_scalars(artifact: pb.EthereumSignature, signature: bytes, y_parity: int) -> None:
+def _set_scalars(
+    artifact: pb.EthereumSignature, digest: bytes, signature: bytes, public_key: PublicKey
+) -> int:
+    y_parity = public_key.recovery_id(digest, signature)
     artifact.r = signature[:32]
     artifact.s = signature[32:]
     artifact.y_parity = y_parity
+    return y_parity
 
 
 def _tron(
     response: pb.SignPayloadResponse, payload: bytes, signature: bytes, public_key: PublicKey
 ) -> None:
     digest = hashlib.sha256(payload).digest()
-    recoverable = signature + bytes((public_key.recovery_id(signature, lambda: digest),))
+    recoverable = signature + bytes((public_key.recovery_id(digest, signature),))
     response.tron.recoverable_signature = recoverable
     response.tron.transaction_id = digest
     response.tron.raw_transaction = tron.assemble(payload, recoverable)

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from functools import cache
 
 import grpc
 
@@ -70,7 +69,7 @@ class SigningService(signing_service_pb2_grpc.SigningServiceServicer):
         self._admit = admit
         self._streams = streams or Streams(each=4, together=8)
         self._finished = finished
-        self._results = Results(cache(keyring.public_key_of))  # they stay while it runs
+        self._results = Results(keyring.public_key_of)
         self._inboxes: set[Inbox[pb.StreamSignPayloadsRequest]] = set()
 
     def drain(self) -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-from functools import partial
 
 import coincurve
 import pytest
@@ -54,7 +53,7 @@ def test_ethereum_recovers_the_key(pool: Pool, sign: Sign) -> None:
     for number in range(20):
         message = MESSAGE + bytes([number])
         signature = sign(Algorithm.ECDSA_SECP256K1, message, Digest.KECCAK256)
-        v = public_key.recovery_id(signature, partial(keccak256, message))
+        v = public_key.recovery_id(keccak256(message), signature)
         r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
         recovered = Signature(vrs=(v, r, s)).recover_public_key_from_msg(message)
         assert recovered.to_bytes() == public_key.point[1:]
@@ -64,9 +63,20 @@ def test_no_recovery_id_for_another_key(pool: Pool, sign: Sign) -> None:
     """A signature over something else, or no signature at all, has no recovery id."""
     public_key = pool.public_key("ecdsa-secp256k1", 1)
     signature = sign(Algorithm.ECDSA_SECP256K1, MESSAGE)
-    for message, bad in ((b"other", signature), (MESSAGE, bytes(64))):
+    for digest, bad in ((sha256(b"other"), signature), (sha256(MESSAGE), bytes(64))):
         with pytest.raises(SignatureInvalidError, match="not from keys/ecdsa-secp256k1"):
-            public_key.recovery_id(bad, partial(sha256, message))
+            public_key.recovery_id(digest, bad)
+
+
+def test_no_recovery_id_for_another_payload(pool: Pool, sign: Sign) -> None:
+    """One that was verified a moment ago has none beside what another request asked for.
+
+    So no answer puts a signature to a transaction that it is not for, whatever got mixed up.
+    """
+    public_key = pool.public_key("ecdsa-secp256k1", 1)
+    signature = sign(Algorithm.ECDSA_SECP256K1, MESSAGE, Digest.KECCAK256)
+    with pytest.raises(SignatureInvalidError, match="not from keys/ecdsa-secp256k1"):
+        public_key.recovery_id(keccak256(b"other"), signature)
 
 
 def test_low_s(token: Token, sign: Sign) -> None:

@@ -15,7 +15,6 @@ from policy.reasons import Code, PayloadError
 SELECTOR_LENGTH = 4
 WORD = 32
 DIRTY = WORD - address.LENGTH
-CLEAN = bytes(DIRTY)
 
 
 class Call(NamedTuple):
@@ -68,7 +67,7 @@ def decode(data: bytes, where: str) -> Call:
 
 def _address(word: bytes, where: str, name: str) -> str:
     raw = word[DIRTY:]
-    if word[:DIRTY] != CLEAN:
+    if any(word[:DIRTY]):
         detail = f"{name}: the upper {DIRTY} bytes of an address are not zero"
         raise PayloadError(Code.PAYLOAD_NOT_CANONICAL, where, detail)
     if raw == address.ZERO:
