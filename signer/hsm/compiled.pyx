@@ -23,7 +23,7 @@ from signer.errors import HsmUnavailableError
 from signer.hsm.cryptoki import SIGNATURE_ROOM
 from signer.hsm.desk import Desk, refusal, too_long, too_many
 from signer.hsm.errors import TokenError
-from signer.hsm.job import TRIES, Job
+from signer.hsm.job import TRIES, TURN_SECONDS, Job
 from signer.hsm.line import BULK_TURN, Priority
 from signer.hsm.seat import Fault
 
@@ -76,6 +76,7 @@ if ROOM != SIGNATURE_ROOM or TURN != BULK_TURN or LINES != len(Priority) + 1:
     raise ImportError("signer.hsm.compiled was built for another version")
 
 cdef double OLD_SHARE = 0.9  # of the moving average, for each operation
+cdef double TURN_LENGTH = TURN_SECONDS
 cdef double STEP_ASIDE_SECONDS = 0.001  # how long a slot leaves what it failed to others
 
 cdef pthread_condattr_t monotonic
@@ -120,6 +121,7 @@ cdef struct Work:
     Work *before
     Work *after
     int line
+    int home  # where it goes when it gives way
     Operation *operations
     Py_ssize_t count
     Py_ssize_t place
@@ -502,6 +504,7 @@ cdef class Counter:
         if late or full:
             heard = self.heard(work)
         else:
+            work.home = priority
             self.link(work, priority, False)
             job.work.held = True
             Py_INCREF(job)
@@ -519,6 +522,7 @@ cdef class Counter:
         job._only = intern(slot)
         job.work.only = <PyObject *>job._only
         pthread_mutex_lock(&self.mutex)
+        job.work.home = ERRANDS
         self.link(&job.work, ERRANDS, False)
         job.work.held = True
         Py_INCREF(job)
@@ -682,14 +686,24 @@ cdef class Counter:
                 chair.halted = True
             if work.place < work.count and not usable(chair):
                 return False
+            if now - first >= TURN_LENGTH and self.give_way(work):
+                break
         chair.busy_since = 0.0
         if not chair.halted:  # a call that was stuck says nothing about those to come
             self.note(now - first, now)
-        if finish(work):
+        if work.taken and finish(work):
             pthread_mutex_unlock(&self.mutex)
             with gil:
                 (<Ticket>work.owner).release()
             pthread_mutex_lock(&self.mutex)
+        return True
+
+    cdef bint give_way(self, Work *work) noexcept nogil:
+        """Leave what is left of a job to be done after those that wait, if there are any."""
+        if work.place == work.count or work.stopped or self.lines[0].size + self.lines[1].size == 0:
+            return False
+        work.taken = False
+        self.link(work, work.home, False)
         return True
 
     cdef Py_ssize_t ahead(self, int priority) noexcept nogil:

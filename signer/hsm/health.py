@@ -97,10 +97,10 @@ class Record:
     def __init__(self) -> None:
         self._bits = 0
 
-    def succeeded(self) -> None:
-        """Note a success."""
+    def succeeded(self, times: int = 1) -> None:
+        """Note a success, or so many."""
         if self._bits:
-            self._bits = self._bits << 1 & self._MASK
+            self._bits = self._bits << times & self._MASK
 
     def failed(self) -> bool:
         """Note a failure; True when half of the last operations failed."""

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 TRIES: Final = 2
 
-# How long a session may be kept from others by one job: a hand-over between threads
-# costs about as much as a fast signature, and next to nothing beside this.
-JOB_SECONDS: Final = 0.002
+# How long a job keeps a session from others that wait, and how much is put together to one:
+# its caller is woken for each, which costs as much as a fast signature.
+TURN_SECONDS: Final = 0.002
+JOB_SECONDS: Final = 0.01
 MAX_ITEMS: Final = 64
 
 
@@ -38,12 +39,13 @@ class Pace:
 
     @property
     def is_quick(self) -> bool:
-        """Whether a signature takes no longer than a job may."""
-        return self.seconds <= JOB_SECONDS
+        """Whether a signature takes no longer than others are kept waiting."""
+        return self.seconds <= TURN_SECONDS
 
-    def note(self, seconds: float) -> None:
-        """Take the time of one more."""
-        self.seconds = min(seconds, self.seconds * 1.02)
+    def note(self, *seconds: float) -> None:
+        """Take the times of some more."""
+        for each in seconds:
+            self.seconds = min(each, self.seconds * 1.02)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,7 +144,8 @@ class Job(ABC):
     """Items that one session signs one after the other: a hand-over costs as much as a signature.
 
     All are of one class. Whoever submitted it waits for its end. After ``stop`` nothing
-    more is begun. How a session goes through it is the hand-over's: see ``handover``.
+    more is begun. After ``TURN_SECONDS`` what is left of it goes behind those that wait.
+    How a session goes through it is the hand-over's: see ``handover``.
     """
 
     __slots__ = ()
@@ -236,8 +239,8 @@ class Job(ABC):
 MakeJob = Callable[[list[Item], float], Job]
 
 
-def jobs(items: Sequence[Item], now: float, make: MakeJob) -> Iterator[Job]:
-    """Put items together, as many as a session does in ``JOB_SECONDS``."""
+def jobs(items: Sequence[Item], now: float, make: MakeJob, sessions: int) -> Iterator[Job]:
+    """Put items together, a session's share of them or as many as it does in ``JOB_SECONDS``."""
     if len(items) == 1:
         yield make([items[0]], now)
         return
@@ -245,12 +248,13 @@ def jobs(items: Sequence[Item], now: float, make: MakeJob) -> Iterator[Job]:
     for item in items:
         classes.setdefault(item.way.priority, []).append(item)
     for members in classes.values():
+        most = min(MAX_ITEMS, -(-len(members) // sessions))
         part: list[Item] = []
         seconds = 0.0
         for item in members:
             part.append(item)
             seconds += item.way.pace.seconds
-            if seconds >= JOB_SECONDS or len(part) == MAX_ITEMS:
+            if seconds >= JOB_SECONDS or len(part) == most:
                 yield make(part, now)
                 part, seconds = [], 0.0
         if part:

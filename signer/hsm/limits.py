@@ -1,6 +1,6 @@
 """What the pool is told at its start, and what it tells those who watch it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,8 +10,10 @@ from signer.hsm.health import SessionState, SlotState
 class Observer(Protocol):
     """What the pool tells whoever counts; called in the callers' and the pool's threads."""
 
-    def signed(self, key: str, slot: str, *, queued: float, served: float, total: float) -> None:
-        """Take the times of one signature, in seconds."""
+    def signed(
+        self, key: str, slot: str, *, queued: Sequence[float], served: Sequence[float], total: float
+    ) -> None:
+        """Take the times of signatures of one order, in seconds; ``total`` is of each."""
 
     def failed(self, slot: str, kind: str, code: str) -> None:
         """Take a failure: what the pool does about it, and the return code's name.
@@ -23,7 +25,9 @@ class Observer(Protocol):
 class Silent:
     """Counts nothing."""
 
-    def signed(self, key: str, slot: str, *, queued: float, served: float, total: float) -> None:
+    def signed(
+        self, key: str, slot: str, *, queued: Sequence[float], served: Sequence[float], total: float
+    ) -> None:
         """Drop it."""
 
     def failed(self, slot: str, kind: str, code: str) -> None:

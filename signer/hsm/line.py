@@ -59,6 +59,10 @@ class Line(Generic[Item]):
         """Put an item that was taken before all others; it is never refused."""
         self._waiting[Priority.URGENT].appendleft(item)
 
+    def put_last(self, item: Item, priority: Priority) -> None:
+        """Put an item that was taken at the end of its class; it is never refused."""
+        self._waiting[priority].append(item)
+
     def take(self) -> Item | None:
         """Take the next item, None when nobody waits."""
         self._turn = (self._turn + 1) % BULK_TURN

@@ -22,6 +22,7 @@ from signer.hsm.recovery import ORDER
 _SHA256_DIGEST_INFO: Final = bytes.fromhex("3031300d060960864801650304020105000420")
 _DIGEST_SIZE: Final = 32
 _SCALAR_SIZE: Final = 32
+_HALF_ORDER: Final = (ORDER // 2).to_bytes(_SCALAR_SIZE)
 
 
 def sha256(message: bytes) -> bytes:
@@ -29,13 +30,20 @@ def sha256(message: bytes) -> bytes:
     return hashlib.sha256(message).digest()
 
 
+def is_low_s(signature: bytes) -> bool:
+    """Whether s is in the lower half of the order (BIP 62)."""
+    return signature[_SCALAR_SIZE:] <= _HALF_ORDER
+
+
 def low_s(signature: bytes) -> bytes:
     """Replace a high s by the order minus s: the same signature in its one form (BIP 62).
 
     What is not a signature comes back as it is, for verification to refuse.
     """
+    if is_low_s(signature):
+        return signature
     s = int.from_bytes(signature[_SCALAR_SIZE:])
-    if not ORDER // 2 < s < ORDER:
+    if not ORDER // 2 < s < ORDER:  # an s of another length, or no scalar
         return signature
     return signature[:_SCALAR_SIZE] + (ORDER - s).to_bytes(_SCALAR_SIZE)
 

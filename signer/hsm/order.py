@@ -20,6 +20,7 @@ class Order:
         submit: leaves one there, or raises an ``HsmError``.
         sessions: how many there are.
         stuck_seconds: how long a call to a token may take.
+        report: is told of all items once they have ended and were verified.
     """
 
     __slots__ = (
@@ -27,6 +28,7 @@ class Order:
         "_items",
         "_jobs",
         "_next",
+        "_report",
         "_sessions",
         "_stuck_seconds",
         "_submit",
@@ -42,6 +44,7 @@ class Order:
         submit: Callable[[Job], None],
         sessions: int,
         stuck_seconds: float,
+        report: Callable[[Sequence[Item]], None],
     ) -> None:
         self._wanted = wanted
         self._items = [item for each in wanted if isinstance(each, Wanted) for item in each.items]
@@ -51,6 +54,7 @@ class Order:
         self._submit = submit
         self._sessions = sessions
         self._stuck_seconds = stuck_seconds
+        self._report = report
         self._under_way: deque[Job] = deque()
 
     def begin(self) -> None:
@@ -67,6 +71,7 @@ class Order:
         for job in self._under_way:
             self._await(job)
         verify(self._items)
+        self._report(self._items)
         return [each.result() if isinstance(each, Wanted) else each for each in self._wanted]
 
     def drop(self) -> None:

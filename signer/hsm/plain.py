@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from signer.errors import HsmUnavailableError
 from signer.hsm.desk import Desk, refusal, too_long, too_many
-from signer.hsm.job import TRIES, Item, Job
+from signer.hsm.job import TRIES, TURN_SECONDS, Item, Job
 from signer.hsm.line import Line, Priority
 from signer.hsm.seat import Fault, Seat
 
@@ -209,6 +209,9 @@ class PlainDesk(Desk):
                 if late or not (job.is_finished or seat.is_usable):
                     self.resume(job)
                     return None
+                if now - began >= TURN_SECONDS and self._gives_way(job):
+                    self.served(now - began, now)
+                    return None
         except BaseException as error:  # noqa: BLE001 - a bug must not cost the pool a thread
             return Fault(job, error)
         finally:
@@ -216,6 +219,15 @@ class PlainDesk(Desk):
         self.served(ended - began, ended)
         job.finish()
         return None
+
+    def _gives_way(self, job: PlainJob) -> bool:
+        """Leave what is left of a job to be done after those that wait, if there are any."""
+        with self._lock:
+            if job.is_finished or not len(self._line):
+                return False
+            self._line.put_last(job, job.priority)
+        self._permits.put(None)
+        return True
 
     @property
     def is_open(self) -> bool:

@@ -28,6 +28,7 @@ from signer.hsm.line import Priority
 from signer.hsm.names import KeyVersion
 from signer.hsm.order import Order
 from signer.hsm.public_key import PublicKey
+from signer.hsm.reporting import report
 from signer.hsm.session import BoundSession
 from signer.hsm.sizer import Sizer
 from signer.hsm.sizing import SessionRange
@@ -140,29 +141,32 @@ class Pool:
         The approvals are used up, whatever comes of them.
         """
         now = time.monotonic()
-        observer = self._observer if slot is None else _SILENT
         wanted = [
-            self._wanted(approval, deadline, now, observer)
+            self._wanted(approval, deadline, now)
             for approval, deadline in zip(approvals, deadlines, strict=True)
         ]
         tries = TRIES if slot is None else 1
         order = Order(
             wanted,
-            partial(jobs, now=now, make=partial(self._desk.job, tries=tries)),
+            partial(
+                jobs,
+                now=now,
+                make=partial(self._desk.job, tries=tries),
+                sessions=len(self._workers),
+            ),
             self._desk,
             self._desk.submit if slot is None else partial(self._send, slot),
             len(self._workers),
             self._limits.stuck_seconds,
+            partial(report, queued=now, observer=self._observer if slot is None else _SILENT),
         )
         order.begin()
         return order
 
-    def _wanted(
-        self, approval: Approval, deadline: float, now: float, observer: Observer
-    ) -> Wanted | Exception:
+    def _wanted(self, approval: Approval, deadline: float, now: float) -> Wanted | Exception:
         try:
             self._redeem(approval)
-            wanted = Wanted(self._way(approval), approval, now, deadline, observer)
+            wanted = Wanted(self._way(approval), approval, deadline)
         except Exception as error:  # noqa: BLE001 - each fails alone
             return error
         return wanted if now < deadline else HsmUnavailableError("no time is left")

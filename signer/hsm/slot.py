@@ -141,11 +141,11 @@ class Slot:
         """Keep how long calls take, for ``calls``."""
         self._calls = deque(maxlen=MAX_CALLS)
 
-    def signed(self, kind: KeyVersion, seconds: float) -> None:
-        """Note a signature that verified, and how long the token took."""
-        self.record.succeeded()
+    def signed(self, kind: KeyVersion, seconds: Sequence[float]) -> None:
+        """Note how long the token took for signatures that verified."""
+        self.record.succeeded(len(seconds))
         if self._calls is not None:
-            self._calls.append(Call(kind, seconds))
+            self._calls.extend(Call(kind, each) for each in seconds)
 
     def calls(self) -> list[Call]:
         """Return the calls since the last time."""

@@ -17,7 +17,7 @@ from nacl.bindings import crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
 from policy.algorithms import Algorithm, Digest
-from signer.hsm.mechanisms import MAC_SIZES, SCHEMES, low_s
+from signer.hsm.mechanisms import MAC_SIZES, SCHEMES, is_low_s
 from signer.hsm.public_key import PublicKey, load_p256, load_rsa
 from signer.hsm.recovery import Digested, recovery
 
@@ -27,6 +27,7 @@ _Check = Callable[[bytes, bytes], None]  # of cryptography: raises InvalidSignat
 _SCALAR_SIZE: Final = 32
 _ED25519_SIZE: Final = 64
 _SHA256: Final = hashes.SHA256()
+_HASHES: Final = SCHEMES[Algorithm.ECDSA_SECP256K1].hashes
 _PSS: Final = padding.PSS(padding.MGF1(_SHA256), salt_length=_SHA256.digest_size)
 
 
@@ -104,13 +105,13 @@ class _Secp256k1(Verifier):
 
     def each(self, claims: Sequence[Claim]) -> list[bool]:
         """Tell of each whether it is right, of which a high s is not."""
-        hashed = [Digested(_hash(claim), claim.signature) for claim in claims]
+        hashed = [
+            Digested(_HASHES[claim.digest](claim.message), claim.signature) for claim in claims
+        ]
         keccak = [claim.digest is Digest.KECCAK256 for claim in claims]
         found = iter(self._recovery.ids(list(compress(hashed, keccak))))
         return [
-            next(found) is not None and low_s(item.signature) == item.signature
-            if recovered
-            else self._fits(*item)
+            next(found) is not None and is_low_s(item.signature) if recovered else self._fits(*item)
             for item, recovered in zip(hashed, keccak, strict=True)
         ]
 
@@ -119,10 +120,6 @@ class _Secp256k1(Verifier):
             return self._key.verify(_der(signature), digest, hasher=None)
         except (InvalidSignature, ValueError):
             return False
-
-
-def _hash(claim: Claim) -> bytes:
-    return SCHEMES[Algorithm.ECDSA_SECP256K1].hashes[claim.digest](claim.message)
 
 
 def _p256(point: bytes) -> _Check:

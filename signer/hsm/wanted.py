@@ -1,12 +1,8 @@
 """What an approval wants signed: one item for each of its messages, and the result of them all."""
 
-import time
-
 from signer.approval import Approval
 from signer.errors import HsmError, OutcomeUnknownError, SignatureInvalidError
 from signer.hsm.job import Item, Way
-from signer.hsm.limits import Observer
-from signer.hsm.slot import Slot
 
 
 class Wanted:
@@ -16,15 +12,11 @@ class Wanted:
         HsmRefusedError: the algorithm does not go with the digest or the message.
     """
 
-    __slots__ = ("_approval", "_observer", "_queued", "_way", "items")
+    __slots__ = ("_approval", "_way", "items")
 
-    def __init__(
-        self, way: Way, approval: Approval, now: float, deadline: float, observer: Observer
-    ) -> None:
+    def __init__(self, way: Way, approval: Approval, deadline: float) -> None:
         self._way = way
         self._approval = approval
-        self._queued = now
-        self._observer = observer
         self.items = [self._item(message, deadline) for message in self._messages()]
 
     def _messages(self) -> tuple[bytes, ...]:
@@ -54,18 +46,4 @@ class Wanted:
             raise SignatureInvalidError(
                 f"{self._way.name}: the token gave a signature that does not verify"
             )
-        if seat is not None:
-            self._report(item, seat.slot)
         return signature
-
-    def _report(self, item: Item, slot: Slot) -> None:
-        way, served = self._way, item.ended - item.began
-        way.pace.note(served)
-        slot.signed(way.name, served)
-        self._observer.signed(
-            way.name.key,
-            slot.name,
-            queued=item.began - self._queued,
-            served=served,
-            total=time.monotonic() - self._queued,
-        )

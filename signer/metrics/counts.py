@@ -45,11 +45,12 @@ class Histogram:
         self._sum = 0.0
         self._lock = threading.Lock()
 
-    def add(self, value: float) -> None:
-        """Count a value."""
+    def add(self, *values: float) -> None:
+        """Count some values."""
         with self._lock:
-            self._counts[bisect_left(self._bounds, value)] += 1
-            self._sum += value
+            for value in values:
+                self._counts[bisect_left(self._bounds, value)] += 1
+                self._sum += value
 
     def samples(self) -> list[Sample]:
         """Return its one sample."""

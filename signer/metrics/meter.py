@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Self
 
 from signer.codes import Code
@@ -93,12 +93,14 @@ class Meter:
         """Take from the use case what came of a payload."""
         self._payloads.add(key if key in self._keys else UNKNOWN, outcome)
 
-    def signed(self, key: str, slot: str, *, queued: float, served: float, total: float) -> None:
-        """Take from the pool the times of one signature, in seconds."""
+    def signed(
+        self, key: str, slot: str, *, queued: Sequence[float], served: Sequence[float], total: float
+    ) -> None:
+        """Take from the pool the times of signatures, in seconds; ``total`` is of each."""
         found = self._signatures.get((key, slot)) or self._signatures_of(key, slot)
-        found.queued.add(queued)
-        found.served.add(served)
-        found.total.add(total)
+        found.queued.add(*queued)
+        found.served.add(*served)
+        found.total.add(*[total] * len(served))
 
     def _signatures_of(self, key: str, slot: str) -> "_Signatures":
         with self._making:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 
@@ -354,10 +354,12 @@ class Counting:
         self.failures: list[tuple[str, str, str]] = []
         self.times: list[tuple[float, float, float]] = []
 
-    def signed(self, key: str, slot: str, *, queued: float, served: float, total: float) -> None:
+    def signed(
+        self, key: str, slot: str, *, queued: Sequence[float], served: Sequence[float], total: float
+    ) -> None:
         """Keep it."""
-        self.signatures.append((key, slot))
-        self.times.append((queued, served, total))
+        self.signatures += [(key, slot)] * len(served)
+        self.times += [(*each, total) for each in zip(queued, served, strict=True)]
 
     def failed(self, slot: str, kind: str, code: str) -> None:
         """Keep it."""

@@ -22,14 +22,14 @@ from signer.errors import (
 from signer.hsm import Pool, Token, keys
 from signer.hsm.errors import Ckr
 from signer.hsm.handover import new_desk
-from signer.hsm.job import JOB_SECONDS, MAX_ITEMS, Item, Way, jobs
+from signer.hsm.job import JOB_SECONDS, MAX_ITEMS, TURN_SECONDS, Item, Way, jobs
 from signer.hsm.limits import Limits
 from signer.hsm.line import Priority
 from signer.hsm.mechanisms import SCHEMES
 from signer.hsm.names import KeyVersion
 from signer.hsm.verify import Verifier
 from tests.support.signing import approval
-from tests.support.switched import SwitchedToken
+from tests.support.switched import SwitchedToken, wait_for
 
 pytestmark = pytest.mark.usefixtures("hand_over")
 
@@ -154,7 +154,15 @@ def test_several_messages_of_one_approval(one: Pool, switched: SwitchedToken, mi
 def test_a_job_is_as_long_as_the_token_is_fast(seconds: float, sizes: list[int]) -> None:
     """A slow token's sessions take one signature each, a fast one's as many as are quick."""
     urgent = way(Priority.URGENT, seconds)
-    found = list(jobs([Item(urgent, b"", 1.0) for _ in range(4)], 0.0, new_desk(1).job))
+    found = list(jobs([Item(urgent, b"", 1.0) for _ in range(4)], 0.0, new_desk(1).job, 1))
+    assert [len(job.items) for job in found] == sizes
+
+
+@pytest.mark.parametrize(("sessions", "sizes"), [(1, [7]), (2, [4, 3]), (3, [3, 3, 1])])
+def test_each_session_has_a_share(sessions: int, sizes: list[int]) -> None:
+    """However fast the token is, no session is idle while another one has it all."""
+    urgent = way(Priority.URGENT, JOB_SECONDS / 1000)
+    found = list(jobs([Item(urgent, b"", 1.0) for _ in range(7)], 0.0, new_desk(1).job, sessions))
     assert [len(job.items) for job in found] == sizes
 
 
@@ -162,7 +170,7 @@ def test_jobs_are_bounded_and_of_one_class() -> None:
     """No job mixes classes, none has more than its bound, and no item is lost."""
     ways = [way(priority, JOB_SECONDS / 1e6) for priority in Priority]
     items = [Item(ways[number % 2], b"", 1.0) for number in range(4 * MAX_ITEMS + 2)]
-    found = list(jobs(items, 0.0, new_desk(1).job))
+    found = list(jobs(items, 0.0, new_desk(1).job, 1))
     assert sorted(len(job.items) for job in found) == [1, 1, *[MAX_ITEMS] * 4]
     for job in found:
         assert {item.way.priority for item in job.items} == {job.priority}
@@ -229,6 +237,29 @@ def test_batches_leave_the_line_to_others(token: Token, mint: Mint) -> None:
 
 
 def slowly(signature: bytes) -> bytes:
-    """Take longer than a job may."""
-    time.sleep(JOB_SECONDS)
+    """Take as long as a job keeps others waiting."""
+    time.sleep(TURN_SECONDS)
     return signature
+
+
+def test_a_job_gives_way_to_those_that_wait(one: Pool, switched: SwitchedToken, mint: Mint) -> None:
+    """However long a job turns out to be, whoever waits is served after one turn of it."""
+    sign(one, mint, 1)
+    waiting = threading.Event()
+
+    def slow(signature: bytes) -> bytes:
+        waiting.wait(10)
+        return slowly(signature)
+
+    switched.switch.fault = slow
+    before = switched.switch.signed
+    with ThreadPoolExecutor(2) as threads:
+        batch = threads.submit(sign, one, mint, 12)
+        wait_for(lambda: switched.switch.signed > before)
+        single = threads.submit(sign, one, mint, 1)
+        wait_for(lambda: sum(one.waiting().values()) == 1)
+        waiting.set()
+        assert all(isinstance(found, bytes) for found in single.result(10))
+        assert switched.switch.signed <= before + 4
+        assert all(isinstance(found, bytes) for found in batch.result(10))
+    assert switched.switch.signed == before + 13

@@ -74,7 +74,7 @@ def test_unknown_keys_make_one_series() -> None:
 def test_a_snapshot_travels_unchanged() -> None:
     """What one process encodes another decodes to the same samples."""
     meter = Meter()
-    meter.signed("key", "slot", queued=0.0001, served=0.002, total=0.003)
+    meter.signed("key", "slot", queued=[0.0001], served=[0.002], total=0.003)
     meter.failed("slot", "replace", "CKR_SESSION_CLOSED")
     meter.committed(0.01, 3)
     meter.calls("m").begun()

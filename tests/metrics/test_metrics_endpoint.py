@@ -43,7 +43,7 @@ def meter() -> Meter:
     """A meter that has counted one of each."""
     meter = Meter()
     meter.know(["key"])
-    meter.signed("key", "slot", queued=0.00005, served=0.002, total=20)
+    meter.signed("key", "slot", queued=[0.00005], served=[0.002], total=20)
     meter.finished("key", "SIGNED")
     return meter
 
