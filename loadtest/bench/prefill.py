@@ -8,6 +8,7 @@ from pathlib import Path
 
 from signer.audit import record
 from signer.audit.merkle import Tree, leaf_hash
+from signer.ledger import leaves
 
 CALLER = "spiffe://firm.example/desk"
 BLOCK = 50_000  # records a transaction
@@ -29,7 +30,8 @@ def fill(path: Path, records: int, now_ms: int) -> None:
         for start in range(size, size + records, BLOCK):
             end = min(start + BLOCK, size + records)
             database.execute("BEGIN")
-            database.executemany("INSERT INTO leaves VALUES (?, ?)", _leaves(tree, start, end))
+            made = list(_leaves(tree, start, end))
+            database.executemany(leaves.INSERT, leaves.bundles(made))
             database.execute("COMMIT")
         database.execute("BEGIN")
         name, index = database.execute(

@@ -16,7 +16,7 @@ from policy.instants import Instant
 from policy.model import Charge, Counter
 from policy.windows import Bucket
 from signer.errors import ConfigError
-from signer.ledger import schema
+from signer.ledger import leaves, schema
 from signer.ledger.documents import Documents, Proposals
 from signer.ledger.growing import Log
 from signer.ledger.holds import Holds
@@ -41,7 +41,6 @@ STATE = (
     "SELECT seq, control_seq, policy_version, clock_ms, tree_size, tree_peaks, root_version"
     " FROM state"
 )
-_LEAVES = "SELECT idx, body FROM leaves WHERE idx >= ? ORDER BY idx LIMIT ?"
 _IS_BOUND = "SELECT 1 FROM requests WHERE request_id = ? AND caller = ?"
 _REQUEST = """
   SELECT requests.reservation, caller, request_id, key,
@@ -193,7 +192,7 @@ class SqliteStore:
     def write(self, before: State, after: State, changes: Changes) -> None:
         """Write a transaction's changes; the state must still be ``before``."""
         many = self._connection.executemany
-        many("INSERT INTO leaves (idx, body) VALUES (?, ?)", changes.leaves)
+        many(leaves.INSERT, leaves.bundles(changes.leaves))
         if changes.replaced:
             many("DELETE FROM requests WHERE reservation = ?", [(at,) for at in changes.replaced])
         many(_INSERT_REQUEST, map(_request_row, changes.requests))
@@ -221,7 +220,7 @@ class SqliteStore:
 
     def leaves(self, start: int, limit: int) -> list[tuple[int, bytes]]:
         """Read at most ``limit`` stored leaves from index ``start`` on."""
-        return self._all(_LEAVES, (start, limit))
+        return leaves.read(self._all, start, limit)
 
     def request(self, caller: str, request_id: str) -> Request | None:
         """Find what a request id is bound to."""
@@ -330,7 +329,7 @@ class SqliteReader:
 
     def leaves(self, start: int, limit: int) -> list[tuple[int, bytes]]:
         """Read at most ``limit`` leaves from index ``start`` on."""
-        return self._all(_LEAVES, start, limit)
+        return leaves.read(self._query, start, limit)
 
     def _all(self, sql: str, *parameters: object) -> list[Any]:
         return self._query(sql, parameters)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from signer.audit.merkle import Tree, leaf_hash
 from signer.audit.verify import VerificationError
+from signer.ledger import leaves
 from signer.ledger.rows import State
 from signer.ledger.sqlite import STATE, connect
+from signer.ledger.store import StoreError
 from signer.ledger.transaction import tree
 
 
@@ -25,14 +27,14 @@ def verify_ledger(path: Path) -> tuple[int, bytes]:
         with closing(connect(path, "ro")) as connection:
             connection.execute("BEGIN")  # one snapshot, whatever is written meanwhile
             return _verify(connection)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, StoreError) as error:
         raise VerificationError(f"{path}: {error}") from None
 
 
 def _verify(connection: sqlite3.Connection) -> tuple[int, bytes]:
     stored = tree(State(*connection.execute(STATE).fetchone()))
     found = Tree()
-    for index, body in connection.execute("SELECT idx, body FROM leaves ORDER BY idx"):
+    for index, body in leaves.read_all(connection):
         if index != found.size:
             raise VerificationError(f"leaf {found.size} is missing")
         if _index(body) != index:

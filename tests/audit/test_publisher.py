@@ -1,8 +1,7 @@
 """Publishing: what is on disk is the ledger's log, whatever happens in between."""
 
-import sqlite3
 import time
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from signer.audit.publisher import LogMismatchError, Pace, Publisher
 from signer.audit.tiles import unpack
 from signer.errors import HsmUnavailableError
 from signer.model import Granted
+from tests.support import leaves
 from tests.support.ledgers import Bench, one, pay
 from tests.support.logs import VERIFIER, Published
 
@@ -24,12 +24,16 @@ def files(directory: Path) -> set[str]:
     return {path.relative_to(directory).as_posix() for path in paths}
 
 
-def tamper(published: Published, statement: str) -> None:
-    """Change the ledger's file, which nobody has open meanwhile."""
+def tamper(published: Published, change: Callable[[dict[int, bytes]], object]) -> None:
+    """Change the leaves in the ledger's file, which nobody has open meanwhile."""
     published.close()
-    with closing(sqlite3.connect(published.bench.path, isolation_level=None)) as connection:
-        connection.execute(statement)
+    leaves.edit(published.bench.path, change)
     published.ledger = published.bench.open()
+
+
+def with_a_blank(index: int) -> Callable[[dict[int, bytes]], object]:
+    """Return a change of one leaf, which means the same and is another one."""
+    return lambda found: found.update({index: found[index] + b" "})
 
 
 def test_publishing_in_steps(published: Published) -> None:
@@ -132,7 +136,7 @@ def test_a_changed_leaf_stops_publishing(published: Published) -> None:
     published.grow(10)
     publisher.publish()
     published.grow(20)
-    tamper(published, "UPDATE leaves SET body = CAST(body || ' ' AS BLOB) WHERE idx = 15")
+    tamper(published, with_a_blank(15))
     with pytest.raises(LogMismatchError, match="do not continue the 10 published ones"):
         published.publisher().publish()
     assert published.verify().head.size == 10
@@ -141,10 +145,10 @@ def test_a_changed_leaf_stops_publishing(published: Published) -> None:
 def test_a_missing_leaf_stops_publishing(published: Published) -> None:
     """A gap in the ledger is not published over."""
     published.grow(20)
-    tamper(published, "DELETE FROM leaves WHERE idx = 15")
+    tamper(published, lambda found: found.pop(15))
     with pytest.raises(LogMismatchError, match="gap after leaf 0"):
         published.publisher().publish()
-    tamper(published, "DELETE FROM leaves WHERE idx < 30")
+    tamper(published, lambda found: [found.pop(index, None) for index in range(30)])
     with pytest.raises(LogMismatchError, match="gap after leaf 0"):
         published.publisher().publish()
 
@@ -234,7 +238,7 @@ def test_a_mismatch_is_told(published: Published, *, running: bool) -> None:
     """A publisher that found a mismatch says so and has stopped for good."""
     published.publisher().publish()
     published.grow(8)
-    tamper(published, "UPDATE leaves SET body = CAST(body || ' ' AS BLOB) WHERE idx = 5")
+    tamper(published, with_a_blank(5))
     publisher = published.publisher()
     publisher.start() if running else publisher._stopping.set()
     if not running:

@@ -25,6 +25,7 @@ from deploy.dev.environment import Environment
 from deploy.dev.serving import Serving
 from signer.v1 import signing_service_pb2 as pb
 from tests.end_to_end.conftest import Client, euros, sign_request
+from tests.support.leaves import stored
 
 KILLS = int(os.environ.get("SIGNGATE_KILLS", "2"))
 CLIENTS = 4
@@ -87,9 +88,7 @@ class Load:
 
 def leaves(ledger: Path) -> dict[int, dict[str, Any]]:
     """Read the log from the ledger's file."""
-    with closing(sqlite3.connect(ledger)) as connection:
-        rows = connection.execute("SELECT idx, body FROM leaves").fetchall()
-    return {index: json.loads(body) for index, body in rows}
+    return {index: json.loads(body) for index, body in stored(ledger).items()}
 
 
 def counted(ledger: Path) -> int:

@@ -197,11 +197,19 @@ def test_a_damaged_file_stops_for_good(bench: Bench, ledger: Ledger) -> None:
         ledger.leaves(0, 100)
 
 
+def test_leaves_that_are_damaged_are_not_read(bench: Bench, ledger: Ledger) -> None:
+    """Damage that SQLite does not notice is no traceback, and nothing is made of the rest."""
+    granted(ledger, pay())
+    connection(ledger).execute("UPDATE bundles SET entries = x'00' WHERE first = 1")
+    with pytest.raises(LedgerUnavailableError, match="leaves from 1 on"):
+        ledger.leaves(0, 100)
+
+
 def test_a_state_that_moved_is_noticed(bench: Bench, ledger: Ledger) -> None:
     """The head is written only over the head that was read."""
     store = connection(ledger)
     store.execute(
-        "CREATE TEMP TRIGGER moved BEFORE INSERT ON leaves"
+        "CREATE TEMP TRIGGER moved BEFORE INSERT ON bundles"
         " BEGIN UPDATE state SET seq = seq + 1; END"
     )
     with pytest.raises(LedgerUnavailableError, match="changed within"):

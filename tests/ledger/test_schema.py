@@ -10,7 +10,9 @@ import pytest
 from policy.windows import EXACT
 from signer.errors import ConfigError
 from signer.ledger.schema import STEPS, migrate
+from signer.ledger.verify import verify_ledger
 from signer.model import Signed
+from tests.support.leaves import stored
 from tests.support.ledgers import ALICE, HOUR, START_MS, Bench, code, granted, one, pay, spent
 
 NEXT = "ALTER TABLE stops ADD COLUMN ended TEXT; CREATE INDEX stops_by_age ON stops (since_ms);"
@@ -100,13 +102,36 @@ def test_shared_buckets_of_an_older_file_leave_with_their_youngest(bench: Bench)
         assert spent(ledger) == held
 
 
+def test_leaves_of_an_older_file_stay_in_the_log(bench: Bench) -> None:
+    """Each had a row of its own; what comes later follows them, also within one look."""
+    ledger = bench.open()
+    for number in range(3):
+        granted(ledger, pay(1, id=f"old-{number}"))
+    bench.close()
+    before = stored(bench.path)
+    with closing(sqlite3.connect(bench.path, isolation_level=None)) as connection:
+        connection.executemany("INSERT INTO leaves VALUES (?, ?)", before.items())
+        connection.execute("DROP TABLE bundles")
+        connection.execute("PRAGMA user_version = 5")
+    ledger = bench.open()
+    ledger.decide([pay(1, id=f"new-{number}") for number in range(100)])
+    size = ledger.size()
+    every = ledger.leaves(0, size + 1)
+    assert [index for index, _ in every] == list(range(size))
+    assert every[: len(before)] == list(before.items())
+    for start in range(size):
+        for limit in (1, 7, 64, 65):
+            assert ledger.leaves(start, limit) == every[start : start + limit]
+    assert verify_ledger(bench.path) == ledger.head()
+
+
 def test_a_step_that_fails_changes_nothing(bench: Bench) -> None:
     """Steps are done all or none."""
     bench.open()
     bench.close()
     with closing(sqlite3.connect(bench.path, isolation_level=None)) as connection:
         with pytest.raises(sqlite3.OperationalError):
-            migrate(connection, (*STEPS, NEXT, "CREATE TABLE leaves (idx INTEGER)"))
+            migrate(connection, (*STEPS, NEXT, "CREATE TABLE bundles (first INTEGER)"))
         columns = [row[1] for row in connection.execute("PRAGMA table_info(stops)")]
     assert columns == ["how", "scope", "name", "per_minute", "since_ms", "by", "reason"]
     assert version(bench.path) == len(STEPS)

@@ -1,12 +1,14 @@
 """Checking a ledger file on its own."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 
 import pytest
 
 from signer.audit.verify import VerificationError
 from signer.ledger.verify import verify_ledger
+from tests.support import leaves
 from tests.support.ledgers import Bench, granted, pay
 
 
@@ -33,24 +35,39 @@ def test_a_whole_ledger(filled: Bench) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        ("DELETE FROM leaves WHERE idx = 3", "leaf 3 is missing"),
-        ("DELETE FROM leaves WHERE idx = 6", "6 leaves; the head says 7"),
+        (lambda leaves: leaves.pop(3), "leaf 3 is missing"),
+        (lambda leaves: leaves.pop(6), "6 leaves; the head says 7"),
+        (lambda leaves: leaves.update({7: b'{"index":7}'}), "8 leaves; the head says 7"),
+        (lambda leaves: leaves.update({2: b'{"index":2,'}), "leaf 2 does not"),
+        (lambda leaves: leaves.update({2: b'{"index":1}'}), "leaf 2 does not"),
+        (lambda leaves: leaves.update({2: b"[2]"}), "leaf 2 does not"),
         (
-            "INSERT INTO leaves VALUES (7, CAST('{\"index\":7}' AS BLOB))",
-            "8 leaves; the head says 7",
-        ),
-        ("UPDATE leaves SET body = CAST('{\"index\":2,' AS BLOB) WHERE idx = 2", "leaf 2 does not"),
-        ("UPDATE leaves SET body = CAST('{\"index\":1}' AS BLOB) WHERE idx = 2", "leaf 2 does not"),
-        ("UPDATE leaves SET body = CAST('[2]' AS BLOB) WHERE idx = 2", "leaf 2 does not"),
-        (
-            "UPDATE leaves SET body = CAST(replace(body, 'bob', 'eve') AS BLOB) WHERE idx = 2",
+            lambda leaves: leaves.update({2: leaves[2].replace(b"bob", b"eve")}),
             "do not hash to the stored head",
         ),
-        ("DROP TABLE leaves", "no such table: leaves"),
     ],
 )
-def test_damage_is_found(filled: Bench, damage: str, message: str) -> None:
+def test_damage_is_found(
+    filled: Bench, damage: Callable[[dict[int, bytes]], object], message: str
+) -> None:
     """Any leaf that is missing, added or changed is noticed, and named where that is possible."""
+    leaves.edit(filled.path, damage)
+    with pytest.raises(VerificationError, match=message):
+        verify_ledger(filled.path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (
+            "UPDATE bundles SET entries = x'00037b7d' WHERE first = 2",
+            "from 2 on: the",
+        ),
+        ("DROP TABLE bundles", "no such table: bundles"),
+    ],
+)
+def test_damaged_rows_are_found(filled: Bench, damage: str, message: str) -> None:
+    """A file whose leaves cannot be read at all is one clear line."""
     with closing(sqlite3.connect(filled.path, isolation_level=None)) as connection:
         connection.execute(damage)
     with pytest.raises(VerificationError, match=message):
