@@ -7,7 +7,6 @@ turn, and one lane never has all threads. All of that is per process.
 import threading
 from collections import deque
 from collections.abc import Callable
-from queue import SimpleQueue
 from typing import Generic, NamedTuple, TypeVar
 
 import structlog
@@ -91,16 +90,16 @@ class Turns:
 
 
 class FairPool:
-    """The threads."""
+    """The threads. The one that was at work last is woken first: what it needs is near."""
 
     def __init__(self, threads: int) -> None:
         """Start the threads; one lane runs on at most three quarters of them."""
         self._lock = threading.Lock()
         self._calls = Turns(max(1, threads - threads // 4))
-        self._tickets: SimpleQueue[bool] = SimpleQueue()  # one for each call that may start
-        self._parked = 0  # tickets that found only lanes that have their share
+        self._idle: list[threading.Lock] = []  # what idle threads wait for, the last one at the end
+        self._closed = False
         self._threads = [
-            threading.Thread(target=self._work, name=f"rpc-{number}", daemon=True)
+            threading.Thread(target=self._run, name=f"rpc-{number}", daemon=True)
             for number in range(threads)
         ]
         for thread in self._threads:
@@ -110,25 +109,35 @@ class FairPool:
         """Let a call wait for its turn; an urgent one goes before all others."""
         with self._lock:
             self._calls.add(_Task(lane, work, urgent))
-        self._tickets.put(True)  # noqa: FBT003 - a ticket
+            if self._idle:
+                self._idle.pop().release()
 
     def close(self) -> None:
         """End the threads once everything that waits has run."""
-        for _ in self._threads:
-            self._tickets.put(False)  # noqa: FBT003 - the end
+        with self._lock:
+            self._closed = True
+            while self._idle:
+                self._idle.pop().release()
 
-    def _work(self) -> None:
-        while self._tickets.get():
+    def _run(self) -> None:
+        woken = threading.Lock()
+        woken.acquire()
+        while True:
             with self._lock:
                 task = self._calls.take()
-                self._parked += task is None
-            if task is not None:
-                try:
-                    task.work()
-                except BaseException:  # noqa: BLE001 - no call may cost a thread
-                    _log.exception("a call was lost")
-                with self._lock:
-                    self._calls.end(task)
-                    again, self._parked = self._parked, 0
-                for _ in range(again):
-                    self._tickets.put(True)  # noqa: FBT003 - a ticket
+                if task is None:
+                    if self._closed:  # what still waits has a thread of its own lane
+                        return
+                    self._idle.append(woken)
+            if task is None:
+                woken.acquire()
+            else:
+                self._do(task)
+
+    def _do(self, task: _Task) -> None:
+        try:
+            task.work()
+        except BaseException:  # noqa: BLE001 - no call may cost a thread
+            _log.exception("a call was lost")
+        with self._lock:
+            self._calls.end(task)
