@@ -5,10 +5,8 @@ fault in the hashing shows as well.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import compress
 from typing import Final, NamedTuple
 
-import coincurve
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
@@ -96,11 +94,10 @@ def _mac(size: int) -> _One:
 
 
 class _Secp256k1(Verifier):
-    """Verifies Ethereum's signatures by their nonce points: the ids are wanted soon after."""
+    """Verifies by nonce points: the ids that they tell are wanted soon after, of Ethereum's."""
 
     def __init__(self, point: bytes) -> None:
         super().__init__(lambda *claim: self.each([Claim(*claim)])[0])
-        self._key = coincurve.PublicKey(point)
         self._recovery = recovery(point)
 
     def each(self, claims: Sequence[Claim]) -> list[bool]:
@@ -108,18 +105,11 @@ class _Secp256k1(Verifier):
         hashed = [
             Digested(_HASHES[claim.digest](claim.message), claim.signature) for claim in claims
         ]
-        keccak = [claim.digest is Digest.KECCAK256 for claim in claims]
-        found = iter(self._recovery.ids(list(compress(hashed, keccak))))
+        found = self._recovery.ids(hashed)
         return [
-            next(found) is not None and is_low_s(item.signature) if recovered else self._fits(*item)
-            for item, recovered in zip(hashed, keccak, strict=True)
+            number is not None and is_low_s(item.signature)
+            for number, item in zip(found, hashed, strict=True)
         ]
-
-    def _fits(self, digest: bytes, signature: bytes) -> bool:
-        try:  # libsecp256k1 calls a high s invalid, which is the rule here too
-            return self._key.verify(_der(signature), digest, hasher=None)
-        except (InvalidSignature, ValueError):
-            return False
 
 
 def _p256(point: bytes) -> _Check:
