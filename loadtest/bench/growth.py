@@ -12,10 +12,9 @@ from loadtest.bench.messages import Load
 from loadtest.bench.ratios import ONE, Bench
 from loadtest.bench.remote import Remote
 from loadtest.bench.sample import Sample
-from loadtest.bench.subjects import SUBJECTS
+from loadtest.bench.subjects import ETHEREUM, P256
 from loadtest.bench.verdict import Figure
 
-P256, SECP256K1 = SUBJECTS[:2]
 FLAT = 1.1  # of the least to the most
 LINEAR = 1.5  # of what is measured once, so that chance has its share
 PER_KIB_US = 20.0  # for each further KiB of payload: hashing, TLS and decoding are not free
@@ -108,7 +107,7 @@ class Growth:
         for number in (self._extent.connections[0], self._extent.connections[-1]):
             load = replace(echo, connections=number)
             yield f"bare echo, {_name('connections', number)}", self._bench.load(load, seconds)
-        long = self._bench.load_of(SECP256K1, "batch", ONE)
+        long = self._bench.load_of(ETHEREUM, "batch", ONE)
         for kib, payload in ((0, "transfer"), (1, "transfer-1k"), (16, "transfer-16k")):
             calls = min(long.batch, 16)  # 64 of 16 KiB would be a megabyte a call
             load = replace(long, payload=payload, batch=calls)

@@ -34,8 +34,8 @@ ONE, TWO = "one worker", "two workers"
 
 # Token share: CPU time of the raw loop over that of all server processes, a signature.
 SHARES: Mapping[str, Mapping[str, float]] = {
-    "batch": {"secp256k1": 0.75, "RSA-2048": 0.8, "Ed25519": 0.6, "P-256": 0.35},
-    "stream": {"secp256k1": 0.6, "RSA-2048": 0.65, "Ed25519": 0.4, "P-256": 0.2},
+    "batch": {"P-256": 0.35, "secp256k1": 0.75, "Ed25519": 0.6, "RSA-2048": 0.8, "Ethereum": 0.7},
+    "stream": {"P-256": 0.2, "secp256k1": 0.6, "Ed25519": 0.4, "RSA-2048": 0.65, "Ethereum": 0.6},
 }
 UNARY_COST = 1.6  # over the bare echo, the raw signature and the verification together
 SECOND_WORKER = 1.15

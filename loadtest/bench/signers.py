@@ -12,7 +12,7 @@ from deploy.dev.environment import Environment
 from deploy.dev.serving import Serving
 from loadtest.bench import token
 from loadtest.bench.remote import Remote
-from loadtest.bench.subjects import SUBJECTS, Subject
+from loadtest.bench.subjects import P256, RSA, SECP256K1, Subject
 from loadtest.errors import LoadtestError
 from loadtest.peers import KEYS, POLICY
 from loadtest.target import Target
@@ -20,7 +20,6 @@ from loadtest.usage import Cpu
 from signer.v1 import signing_service_pb2 as pb
 from signer.v1 import signing_service_pb2_grpc as rpc
 
-P256, RSA = SUBJECTS[0], SUBJECTS[-1]
 LIMIT = """
 [[keys.{key}.limits]]
 asset = "{asset}"
@@ -40,11 +39,11 @@ KEY = """
 algorithm = "{algorithm}"
 payloads = ["intent"]
 """
-DESK = "spiffe://firm.example/desk"
+DESK, PAYMENTS = "spiffe://firm.example/desk", "spiffe://firm.example/payments"
 
 
 def policy(*, grants: int = 0, limits: int = 0, keys: int = 0) -> str:
-    """Return the policy of the load profiles, with an RSA key and more of something.
+    """Return the policy of the load profiles, with two keys for intents and more of something.
 
     Args:
         grants: grants of the orders' key, each to another caller.
@@ -53,7 +52,8 @@ def policy(*, grants: int = 0, limits: int = 0, keys: int = 0) -> str:
     """
     text = POLICY.read_text(encoding="utf-8")
     names = [f"A{number}" for number in range(limits)]
-    parts = [text, _key(RSA.key, RSA.algorithm.value, "spiffe://firm.example/payments")]
+    parts = [text]
+    parts += [_key(each.key, each.algorithm.value, PAYMENTS) for each in (SECP256K1, RSA)]
     parts += [_key(name, P256.algorithm.value, DESK) for name in key_names(keys)]
     for number in range(grants):
         caller = f"spiffe://firm.example/desk/{number}"
@@ -81,10 +81,11 @@ def install(directory: Path) -> Environment:
     """Make an installation with a key of each algorithm in ``directory``, emptied first."""
     try:
         made = environment.create(directory, policy=policy(), keys=KEYS)
-        made.signgate(
-            *("keys", "generate", RSA.key, "--algorithm", RSA.algorithm.value),
-            *("--bits", "2048", "--config", str(made.config)),
-        )
+        for subject, further in ((SECP256K1, ()), (RSA, ("--bits", "2048"))):
+            made.signgate(
+                *("keys", "generate", subject.key, "--algorithm", subject.algorithm.value),
+                *(*further, "--config", str(made.config)),
+            )
     except subprocess.CalledProcessError as error:
         raise LoadtestError(f"{error}: {error.stderr}") from error
     _tune(made)

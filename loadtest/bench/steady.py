@@ -7,7 +7,7 @@ from pathlib import Path
 
 from loadtest import knee, live, metrics, peers, profile, runner
 from loadtest.bench.ratios import CLIENT_CPU, ONE, Bench
-from loadtest.bench.subjects import SUBJECTS
+from loadtest.bench.subjects import P256
 from loadtest.bench.verdict import Figure
 from loadtest.cli import CALIBRATION
 from loadtest.profile import Profile, Sweep
@@ -49,7 +49,7 @@ def measure(
         for name, bound in BOUNDS.items()
     ]
     # The most that the signer does at all, which is more than it does without a queue.
-    most = bench.load(bench.load_of(SUBJECTS[0], "unary", ONE), CLOSED_SECONDS).rate
+    most = bench.load(bench.load_of(P256, "unary", ONE), CLOSED_SECONDS).rate
     rate = alone.knee or GENERATOR.start
     shares = (rate / max(most, top),)
     figures.append(Figure("generator's rate over the signer's", shares, ENOUGH, rising=True))

@@ -1,4 +1,8 @@
-"""What is measured: one key of each algorithm, with the payload that it signs."""
+"""What is measured: one key of each algorithm, and one whose payload is another one.
+
+All algorithms sign the same intents, so that they can be compared. A transfer of USDC is what
+most keys on secp256k1 sign: two assets are charged, and a transaction is made of the answer.
+"""
 
 from dataclasses import dataclass
 
@@ -25,7 +29,9 @@ class Subject:
 
 SUBJECTS = (
     Subject("P-256", Algorithm.ECDSA_P256, "orders", "desk", "intent"),
-    Subject("secp256k1", Algorithm.ECDSA_SECP256K1, "wd-usdc", "wallet", "transfer"),
+    Subject("secp256k1", Algorithm.ECDSA_SECP256K1, "invoices", "payments", "intent"),
     Subject("Ed25519", Algorithm.ED25519, "payments", "payments", "intent"),
     Subject("RSA-2048", Algorithm.RSA_PSS_SHA256, "statements", "payments", "intent"),
+    Subject("Ethereum", Algorithm.ECDSA_SECP256K1, "wd-usdc", "wallet", "transfer"),
 )
+P256, SECP256K1, ED25519, RSA, ETHEREUM = SUBJECTS

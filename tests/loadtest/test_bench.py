@@ -17,14 +17,12 @@ from loadtest.bench.messages import Load, Messages
 from loadtest.bench.outcome import Outcome
 from loadtest.bench.ratios import BARE, ONE, Bench
 from loadtest.bench.sample import Sample
-from loadtest.bench.subjects import SUBJECTS, Subject
+from loadtest.bench.subjects import ED25519, P256, SUBJECTS, Subject
 from loadtest.bench.verdict import Figure
 from loadtest.errors import LoadtestError
 from loadtest.target import Target
 from signer.audit.merkle import leaf_hash, root_of
 from signer.v1 import signing_service_pb2 as pb
-
-P256 = SUBJECTS[0]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +56,7 @@ def test_signatures_are_verified(bench: Bench, subject: Subject) -> None:
     """Signatures of each algorithm pass, and those of another key of its kind do not."""
     load = bench.load_of(subject, "batch", ONE)
     assert bench.load(load, 0.3).count > 0
-    other = SUBJECTS[0] if subject is not P256 else SUBJECTS[2]
+    other = P256 if subject is not P256 else ED25519
     wrong = (subject.key, bench.public_keys[other.name][1])
     with pytest.raises(LoadtestError, match="does not verify"):
         bench.load(replace(load, public_keys=(wrong,)), 0.3)
