@@ -33,7 +33,7 @@ class Size:
     """How much is measured.
 
     Attributes:
-        rounds: of everything but the steady loads.
+        rounds: of everything, but for the search for knees.
         seconds: of each load.
         repeats: of the calls alone, in each round.
         extent: how far growth goes.
@@ -98,7 +98,8 @@ class Run:
 
     def _steady(self, bench: Bench) -> None:
         view = live.Lines(self._console)
-        figures, further = steady.measure(bench, view, seconds=self._size.steady_seconds)
+        size = self._size
+        figures, further = steady.measure(bench, view, size.rounds, size.steady_seconds)
         self.outcome.figures += figures
         self.outcome.further |= further
 

@@ -1,7 +1,7 @@
 """The signer and the load generator under rates that do not wait: knees, and 70 % of one."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,17 +17,20 @@ ORDERS = CALIBRATION.with_name("steady-orders.toml")
 SHARE = 0.7  # of the knee
 GENERATOR = Sweep(start=2000, factor=1.4, steps=8, seconds=2, refinements=3)
 SIGNER = Sweep(start=200, factor=1.3, steps=14, seconds=3)
-STEADY_SECONDS = 15
-BOUNDS = {"p99_over_p50": 4.0, "p99.9_over_p50": 10.0, "unexpected_share": 0.0}
+UNEXPECTED = "unexpected_share"
+BOUNDS = {"p99_over_p50": 4.0, "p99.9_over_p50": 10.0, UNEXPECTED: 0.0}
 ENOUGH = 3.0  # the generator's rate over the signer's
 CLOSED_SECONDS = 2.0
 SENDERS = 2  # processes of the generator alone
 
 
 def measure(
-    bench: Bench, view: live.View, *, seconds: float = STEADY_SECONDS
+    bench: Bench, view: live.View, rounds: int, seconds: float
 ) -> tuple[list[Figure], dict[str, float]]:
     """Return what must hold, and further figures by name.
+
+    Knees are looked for once. The load at 70 % comes ``rounds`` times: the machine's own stall
+    in one of them says nothing about the signer, an error in any does.
 
     Against the signer the generator has one core and the signer the other one. Alone it
     has both, as the signer's clients have elsewhere, but for what its echo takes.
@@ -43,11 +46,9 @@ def measure(
         found = knee.find(orders, target, view, 0.0)
         top = found.knee or SIGNER.start
         step = SIGNER.model_copy(update={"seconds": seconds})
-        steady = runner.run(orders.at_rate(top * SHARE, step), target, view, 1.0)
-    figures = [
-        Figure(f"70 % of the knee: {name}", (metrics.of(steady)[name] or 0.0,), bound, rising=False)
-        for name, bound in BOUNDS.items()
-    ]
+        load = orders.at_rate(top * SHARE, step)
+        steady = [runner.run(load, target, view, 1.0) for _ in range(rounds)]
+    figures = [tail(name, bound, steady) for name, bound in BOUNDS.items()]
     # The most that the signer does at all, which is more than it does without a queue.
     most = bench.load(bench.load_of(P256, "unary", ONE), CLOSED_SECONDS).rate
     rate = alone.knee or GENERATOR.start
@@ -56,10 +57,18 @@ def measure(
     return figures, {
         "knee, calls a second": top,
         "never waiting, calls a second": most,
-        **_figures("70 %", steady),
+        **_figures("70 %", steady[-1]),
         "generator alone, calls a second": rate,
         **_figures("generator alone", alone),
     }
+
+
+def tail(name: str, bound: float, runs: Sequence[Report]) -> Figure:
+    """Return one of ``BOUNDS`` as the runs have it."""
+    values = tuple(metrics.of(run)[name] or 0.0 for run in runs)
+    if name == UNEXPECTED:  # which no median may hide
+        values = (max(values),)
+    return Figure(f"70 % of the knee: {name}", values, bound, rising=False)
 
 
 @contextmanager

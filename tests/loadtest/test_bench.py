@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.bench import gate, latency, ledgers, outcome, prefill, ratios, token
+from loadtest.bench import gate, latency, ledgers, outcome, prefill, ratios, steady, token
 from loadtest.bench.growth import Growth, Range, starts
 from loadtest.bench.messages import Load, Messages
 from loadtest.bench.outcome import Outcome
@@ -23,6 +23,7 @@ from loadtest.errors import LoadtestError
 from loadtest.target import Target
 from signer.audit.merkle import leaf_hash, root_of
 from signer.v1 import signing_service_pb2 as pb
+from tests.loadtest.samples import part_of, report_of
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,17 @@ def test_figures_are_ratios_within_a_round() -> None:
     assert unary.value == pytest.approx(1.5)
     assert unary.held
     assert not replace(unary, values=(1.7, 1.7, 1.5)).held
+
+
+def test_a_stall_in_one_round_is_the_machines_and_an_error_is_not() -> None:
+    """Tails are judged by the rounds' median, and what was not expected by the worst of them."""
+    calm, stalled = [0.001] * 1000, [0.001] * 900 + [0.1] * 100
+    runs = [report_of(part_of([times])) for times in (calm, stalled, calm)]
+    tail = steady.tail("p99_over_p50", 4.0, runs)
+    assert tail.held
+    assert max(tail.values) > 4
+    runs[1] = report_of(part_of([calm], "KEY_DENIED"))
+    assert not steady.tail(steady.UNEXPECTED, 0.0, runs).held
 
 
 def test_a_single_round_knows_no_noise() -> None:
