@@ -92,15 +92,16 @@ class Window:
         now_ms = self._advance(now_ms)
         buckets = self._buckets
         if buckets and self._shares(buckets[-1], now_ms):
-            first_ms, last_ms, total, count = buckets[-1]
-            bucket = buckets[-1] = Bucket(first_ms, now_ms, total + amount, count + requests)
-            if first_ms != now_ms:
-                if first_ms == last_ms:
+            newest = buckets.pop()
+            first_ms, _, total, count = newest
+            bucket = Bucket(first_ms, now_ms, total + amount, count + requests)
+            if bucket.shared:
+                if not newest.shared:
                     self._note(first_ms, total, count)
                 self._note(now_ms, amount, requests)
         else:
             bucket = Bucket(now_ms, now_ms, amount, requests)
-            buckets.append(bucket)
+        buckets.append(bucket)
         self._count(amount, requests)
         return bucket
 

@@ -700,7 +700,8 @@ cdef class Counter:
 
     cdef bint give_way(self, Work *work) noexcept nogil:
         """Leave what is left of a job to be done after those that wait, if there are any."""
-        if work.place == work.count or work.stopped or self.lines[0].size + self.lines[1].size == 0:
+        cdef Py_ssize_t waiting = self.lines[0].size + self.lines[1].size + self.lines[ERRANDS].size
+        if work.place == work.count or work.stopped or waiting == 0:
             return False
         work.taken = False
         self.link(work, work.home, False)

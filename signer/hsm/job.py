@@ -240,7 +240,10 @@ MakeJob = Callable[[list[Item], float], Job]
 
 
 def jobs(items: Sequence[Item], now: float, make: MakeJob, sessions: int) -> Iterator[Job]:
-    """Put items together, a session's share of them or as many as it does in ``JOB_SECONDS``."""
+    """Put items together, a session's share of them or as many as it does in ``JOB_SECONDS``.
+
+    A share that is done within a turn is too little for a hand-over: it is filled up.
+    """
     if len(items) == 1:
         yield make([items[0]], now)
         return
@@ -248,13 +251,14 @@ def jobs(items: Sequence[Item], now: float, make: MakeJob, sessions: int) -> Ite
     for item in items:
         classes.setdefault(item.way.priority, []).append(item)
     for members in classes.values():
-        most = min(MAX_ITEMS, -(-len(members) // sessions))
+        share = -(-len(members) // sessions)
         part: list[Item] = []
         seconds = 0.0
         for item in members:
             part.append(item)
             seconds += item.way.pace.seconds
-            if seconds >= JOB_SECONDS or len(part) == most:
+            enough = len(part) >= share and seconds >= TURN_SECONDS
+            if enough or seconds >= JOB_SECONDS or len(part) == MAX_ITEMS:
                 yield make(part, now)
                 part, seconds = [], 0.0
         if part:

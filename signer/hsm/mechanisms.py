@@ -40,10 +40,8 @@ def low_s(signature: bytes) -> bytes:
 
     What is not a signature comes back as it is, for verification to refuse.
     """
-    if is_low_s(signature):
-        return signature
     s = int.from_bytes(signature[_SCALAR_SIZE:])
-    if not ORDER // 2 < s < ORDER:  # an s of another length, or no scalar
+    if not ORDER // 2 < s < ORDER:
         return signature
     return signature[:_SCALAR_SIZE] + (ORDER - s).to_bytes(_SCALAR_SIZE)
 

@@ -223,7 +223,7 @@ class PlainDesk(Desk):
     def _gives_way(self, job: PlainJob) -> bool:
         """Leave what is left of a job to be done after those that wait, if there are any."""
         with self._lock:
-            if job.is_finished or not len(self._line):
+            if job.is_finished or not (self._errands or len(self._line)):
                 return False
             self._line.put_last(job, job.priority)
         self._permits.put(None)

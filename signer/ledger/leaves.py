@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from signer.audit.tiles import pack, unpack
 from signer.ledger.store import StoreError
 
-BUNDLE = 64  # leaves in a row at most: whoever wants one of them reads them all
+# Leaves in a row at most: whoever wants one of them reads them all. Later releases may write
+# fewer, but must look for as many.
+BUNDLE = 64
 INSERT = "INSERT INTO bundles VALUES (?, ?)"
 _SINGLE = "SELECT idx, body FROM leaves WHERE idx >= ? ORDER BY idx LIMIT ?"
 _BUNDLES = "SELECT first, entries FROM bundles WHERE first > ? AND first < ? ORDER BY first"
@@ -58,4 +60,6 @@ def _unpacked(rows: Iterator[tuple[int, bytes]] | Sequence[tuple[int, bytes]]) -
         try:
             yield from enumerate(unpack(entries), first)
         except ValueError as error:
-            raise StoreError(f"the leaves from {first} on: {error}", fatal=True) from None
+            raise StoreError(
+                f"the leaves from {first} on are damaged: {error}", fatal=True
+            ) from None

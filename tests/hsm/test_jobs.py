@@ -158,10 +158,19 @@ def test_a_job_is_as_long_as_the_token_is_fast(seconds: float, sizes: list[int])
     assert [len(job.items) for job in found] == sizes
 
 
-@pytest.mark.parametrize(("sessions", "sizes"), [(1, [7]), (2, [4, 3]), (3, [3, 3, 1])])
-def test_each_session_has_a_share(sessions: int, sizes: list[int]) -> None:
-    """However fast the token is, no session is idle while another one has it all."""
-    urgent = way(Priority.URGENT, JOB_SECONDS / 1000)
+@pytest.mark.parametrize(
+    ("sessions", "seconds", "sizes"),
+    [
+        (1, TURN_SECONDS * 0.6, [7]),
+        (2, TURN_SECONDS * 0.6, [4, 3]),
+        (3, TURN_SECONDS * 0.6, [3, 3, 1]),
+        (7, TURN_SECONDS * 0.6, [2, 2, 2, 1]),
+        (7, TURN_SECONDS / 1000, [7]),
+    ],
+)
+def test_each_session_has_a_share(sessions: int, seconds: float, sizes: list[int]) -> None:
+    """No session is idle while another has it all, unless that is done in less than a turn."""
+    urgent = way(Priority.URGENT, seconds)
     found = list(jobs([Item(urgent, b"", 1.0) for _ in range(7)], 0.0, new_desk(1).job, sessions))
     assert [len(job.items) for job in found] == sizes
 
@@ -242,8 +251,12 @@ def slowly(signature: bytes) -> bytes:
     return signature
 
 
-def test_a_job_gives_way_to_those_that_wait(one: Pool, switched: SwitchedToken, mint: Mint) -> None:
+@pytest.mark.parametrize("errand", [False, True])
+def test_a_job_gives_way_to_those_that_wait(
+    one: Pool, switched: SwitchedToken, mint: Mint, *, errand: bool
+) -> None:
     """However long a job turns out to be, whoever waits is served after one turn of it."""
+    slot = one.status()[0].label if errand else None
     sign(one, mint, 1)
     waiting = threading.Event()
 
@@ -256,10 +269,11 @@ def test_a_job_gives_way_to_those_that_wait(one: Pool, switched: SwitchedToken, 
     with ThreadPoolExecutor(2) as threads:
         batch = threads.submit(sign, one, mint, 12)
         wait_for(lambda: switched.switch.signed > before)
-        single = threads.submit(sign, one, mint, 1)
-        wait_for(lambda: sum(one.waiting().values()) == 1)
+        issued = mint.issue(approval(P256))
+        single = threads.submit(one.sign, issued, time.monotonic() + 10, slot=slot)
+        wait_for(lambda: not mint._outstanding)  # it is left at the desk next
         waiting.set()
-        assert all(isinstance(found, bytes) for found in single.result(10))
+        assert len(single.result(10)) == 64
         assert switched.switch.signed <= before + 4
         assert all(isinstance(found, bytes) for found in batch.result(10))
     assert switched.switch.signed == before + 13

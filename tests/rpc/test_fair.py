@@ -4,12 +4,14 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import pytest
 
 from signer.errors import LedgerUnavailableError, TooManyStreamsError
 from signer.model import Limited
+from signer.rpc.fair import FairPool
 from signer.rpc.front import Front, Shed
 from signer.rpc.refusals import Refusals
 from signer.rpc.streams import Streams
@@ -144,6 +146,19 @@ def test_errors_cost_no_thread() -> None:
         assert isinstance(failed.exception(WAIT), TypeError)
         assert threads.submit(lambda: 7).result(WAIT) == 7
         wait_for(lambda: not threads.front._waiting, WAIT)
+
+
+def test_the_thread_that_was_at_work_last_is_woken_first() -> None:
+    """Calls one after the other need one thread's memory in the cache, not that of all in turn."""
+    with closing(FairPool(4)) as threads:
+        ran: list[int] = []
+        for _ in range(8):
+            wait_for(lambda: len(threads._idle) == 4)
+            ended: Future[None] = Future()
+            ended.add_done_callback(lambda _: ran.append(threading.get_ident()))
+            threads.put("lane", partial(ended.set_result, None))
+            ended.result(WAIT)
+    assert len(set(ran)) == 1
 
 
 def test_threads_end_with_the_pool() -> None:
