@@ -61,7 +61,7 @@ def test_damage_is_found(
     [
         (
             "UPDATE bundles SET entries = x'00037b7d' WHERE first = 2",
-            "from 2 on: the",
+            "the leaves from 2 on are damaged: the bundle ends",
         ),
         ("DROP TABLE bundles", "no such table: bundles"),
     ],
