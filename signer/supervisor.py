@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, BinaryIO
 
 import structlog
 
@@ -73,13 +74,23 @@ class Process:
                 os.close(writing)
             if self.cpu is not None:
                 os.sched_setaffinity(self.running.pid, {self.cpu})
-            said = asyncio.get_running_loop().run_in_executor(None, pipe.read)
-            await asyncio.wait([said], timeout=self.start_seconds)
-            if not said.done():
-                self._end_start()
-            if await said != READY:
+            if await self._said(pipe) != READY:
                 await self.running.wait()
                 raise StartError(f"{self.name} did not start")
+
+    async def _said(self, pipe: BinaryIO) -> bytes:
+        """Read what it says before it closes its end; a thread that reads could not be stopped."""
+        said = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(said), pipe
+        )
+        try:
+            return await asyncio.wait_for(said.read(), self.start_seconds)
+        except TimeoutError:
+            self._end_start()
+            return b""
+        finally:
+            transport.close()
 
     def _end_start(self) -> None:
         """Kill it, and say so: what is killed says nothing itself."""
@@ -114,7 +125,7 @@ class Supervisor:
         self._reloading = asyncio.Lock()
         self._starting = asyncio.Lock()  # together they would race for the token's store
         self._replacing: set[str] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self) -> None:
         """Start one process after the other, then watch them until ``stop``.
@@ -122,11 +133,14 @@ class Supervisor:
         Raises:
             StartError: one did not start; the others were stopped again.
         """
+        stopping = asyncio.create_task(self._stopping.wait())
+        starting = asyncio.create_task(self._start_all())
+        self._tasks |= {stopping, starting}
         try:
-            for process in self._processes:
-                await process.start()
-                self._tasks.add(asyncio.create_task(self._watch(process)))
-            await self._stopping.wait()
+            await asyncio.wait((stopping, starting), return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                await starting
+                await stopping
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -140,6 +154,11 @@ class Supervisor:
     def reload(self) -> None:
         """Replace one process after the other, so that the others go on serving."""
         self._tasks.add(asyncio.create_task(self._replace_all()))
+
+    async def _start_all(self) -> None:
+        for process in self._processes:
+            await process.start()
+            self._tasks.add(asyncio.create_task(self._watch(process)))
 
     async def _replace_all(self) -> None:
         async with self._reloading:

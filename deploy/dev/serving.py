@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
+from subprocess import TimeoutExpired
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -66,9 +67,17 @@ class Serving:
             self.stop()
 
     def stop(self, seconds: float = 30) -> int:
-        """Send SIGTERM and wait for the drain; return the exit code."""
+        """Send SIGTERM and wait for the drain; return the exit code.
+
+        Raises:
+            TimeoutExpired: it did not drain in time; it is killed.
+        """
         self.process.send_signal(signal.SIGTERM)
-        return self._ended(seconds)
+        try:
+            return self._ended(seconds)
+        except TimeoutExpired:  # nobody else could end it
+            self.kill()
+            raise
 
     def kill(self) -> None:
         """Send SIGKILL: no drain, no last words."""

@@ -6,7 +6,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from contextlib import chdir
+from contextlib import chdir, suppress
 from pathlib import Path
 
 import pytest
@@ -24,11 +24,12 @@ def pids(server: Serving) -> dict[str, int]:
     """Return the process ids of the supervisor's children by their core and role."""
     parent = server.process.pid
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split()
-    return {
-        Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").replace("\0", " ")
-        + str(sorted(os.sched_getaffinity(int(pid)))): int(pid)
-        for pid in children
-    }
+    found = {}
+    for pid in map(int, children):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+            command = Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").replace("\0", " ")
+            found[f"{command} {sorted(os.sched_getaffinity(pid))}"] = pid
+    return found
 
 
 def running(pid: int) -> bool:
