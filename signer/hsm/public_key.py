@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
 from policy.algorithms import Algorithm
 from signer.errors import SignatureInvalidError
 from signer.hsm.names import KeyVersion
-from signer.hsm.recovery import Digested, recovery
+from signer.hsm.recovery import recovery
+from signer.hsm.shelf import Digested
 
 CryptographyKey = ec.EllipticCurvePublicKey | Ed25519PublicKey | RSAPublicKey
 

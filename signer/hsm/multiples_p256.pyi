@@ -1,0 +1,3 @@
+from signer.hsm.p256 import Multiples
+
+def of_key(point: bytes) -> Multiples: ...
