@@ -28,9 +28,13 @@ class Stop:
         self._pipe = os.fdopen(reading, "rb", buffering=0)
 
     def on_signals(self) -> None:
-        """Stop on SIGTERM and SIGINT."""
+        """Stop on SIGTERM and SIGINT, whichever thread the kernel interrupts for them.
+
+        A handler in Python would run when the main thread has been interrupted.
+        """
+        signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._tell())
+            signal.signal(number, lambda *_: None)
 
     def give_up(self, why: str) -> None:
         """Stop for a reason that does not pass."""

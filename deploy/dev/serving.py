@@ -66,7 +66,7 @@ class Serving:
         if self.process.poll() is None:
             self.stop()
 
-    def stop(self, seconds: float = 30) -> int:
+    def stop(self, seconds: float = 45) -> int:
         """Send SIGTERM and wait for the drain; return the exit code.
 
         Raises:
