@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 
 import structlog
 
-from signer import logs
+from signer import allocator, logs
 from signer.config import Config, load
 from signer.errors import EXIT_RESTART, ConfigError, SigngateError
 
@@ -68,6 +68,7 @@ class Process:
                 self.running = await asyncio.create_subprocess_exec(
                     *command,
                     pass_fds=(writing,),
+                    env=allocator.environment(),
                     start_new_session=True,  # Ctrl-C is for the supervisor to pass on
                 )
             finally:

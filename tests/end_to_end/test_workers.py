@@ -13,6 +13,7 @@ import pytest
 
 from deploy.dev.environment import Environment
 from deploy.dev.serving import Serving
+from signer.allocator import LISTS
 from signer.supervisor import Process
 from tests.end_to_end.conftest import Client, sign_request
 from tests.end_to_end.test_kills import Load, check, killed
@@ -83,6 +84,24 @@ def test_no_process_takes_code_from_where_it_was_started(
     (tmp_path / "grpc.py").write_text("raise SystemExit('not the real one')", encoding="utf-8")
     with chdir(tmp_path), Serving(workers, "--workers=2") as server:
         wait_for(lambda: len(pids(server)) == 3)
+
+
+@pytest.mark.parametrize("given", [None, "glibc.malloc.tcache_count=8"])
+def test_processes_keep_more_of_what_they_free(
+    workers: Environment, given: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which they must be told when they are started; what the operator says of it holds."""
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    if given is not None:
+        monkeypatch.setenv("GLIBC_TUNABLES", given)
+    expected = f"GLIBC_TUNABLES={given or LISTS}:".encode()
+
+    def told(pid: int) -> bool:
+        # The C library ends each of its tunables with a zero when it reads them.
+        return expected in Path(f"/proc/{pid}/environ").read_bytes().replace(b"\0", b":")
+
+    with Serving(workers, "--workers=2") as server:
+        wait_for(lambda: [told(pid) for pid in pids(server).values()] == [True] * 3)
 
 
 def test_a_reload_replaces_every_process(workers: Environment) -> None:
