@@ -17,8 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from policy.algorithms import Algorithm
 from signer.errors import SignatureInvalidError
 from signer.hsm.names import KeyVersion
-from signer.hsm.recovery import recovery
-from signer.hsm.shelf import Digested
+from signer.hsm.recovery import Digested, recovery
 
 CryptographyKey = ec.EllipticCurvePublicKey | Ed25519PublicKey | RSAPublicKey
 

@@ -10,18 +10,26 @@ For a few busy keys ``multiples`` finds R in half of the time, where it is built
 it does not find is looked for here.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import coincurve
 from coincurve.utils import GROUP_ORDER_INT
 
-from signer.hsm.shelf import Busy, Digested, Shelf
-
 ORDER: Final = GROUP_ORDER_INT
 RECENT: Final = 1024  # ids that are remembered for who asks
+BUSY: Final = 1000  # signatures after which a key is worth 30 ms for its multiples
+KEPT: Final = 32  # keys of a process that have them, 832 KiB each
 _SIZE: Final = 32  # of a scalar, a coordinate and a digest
+
+
+class Digested(NamedTuple):
+    """A digest of 32 bytes, and what should be a signature of it, r || s."""
+
+    digest: bytes
+    signature: bytes
 
 
 class Multiples(Protocol):
@@ -38,11 +46,46 @@ except ImportError:  # it was installed without a compiler
     of_key = None
 
 
+class Shelf:
+    """The multiples of the first few keys that were busy. Thread-safe.
+
+    Args:
+        make: makes a key's, given its point; None: there is no such way.
+        room: for so many.
+        busy: what a key must have signed before it is worth the time that they take.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[bytes], Multiples] | None = of_key,
+        room: int = KEPT,
+        busy: int = BUSY,
+    ) -> None:
+        self._make = make
+        self._room = room
+        self._busy = busy
+        self._keys: set[bytes] = set()
+        self._taking = threading.Lock()
+
+    def multiples(self, point: bytes, signed: int) -> Multiples | None:
+        """Make those of a key that signed so often, once; else None."""
+        if self._make is None or signed < self._busy:
+            return None
+        with self._taking:
+            if point in self._keys or len(self._keys) >= self._room:
+                return None
+            self._keys.add(point)
+        return self._make(point)
+
+
 class Recovery:
     """Finds the recovery ids of the signatures of one key, given its uncompressed point."""
 
-    def __init__(self, point: bytes, shelf: Shelf[Multiples]) -> None:
-        self._busy = Busy(point, shelf)
+    def __init__(self, point: bytes, shelf: Shelf) -> None:
+        self._point = point
+        self._shelf = shelf
+        self._signed = 0
+        self._multiples: Multiples | None = None
         self._recent: dict[Digested, int] = {}
         x = int.from_bytes(point[1 : 1 + _SIZE])
         self._r = x % ORDER
@@ -63,8 +106,10 @@ class Recovery:
         return found
 
     def _quickly(self, claims: Sequence[Digested]) -> list[int | None]:
-        multiples = self._busy.after(len(claims))
-        return [None] * len(claims) if multiples is None else multiples.ids(claims)
+        if self._multiples is None:
+            self._signed += len(claims)
+            self._multiples = self._shelf.multiples(self._point, self._signed)
+        return [None] * len(claims) if self._multiples is None else self._multiples.ids(claims)
 
     def _slowly(self, claims: Sequence[Digested]) -> list[int | None]:
         scalars = [_scalars(claim.signature) for claim in claims]
@@ -101,7 +146,7 @@ class Recovery:
         return _id(x, point[0]) if x % ORDER == r else None
 
 
-_SHELF: Final = Shelf(of_key)
+_SHELF: Final = Shelf()
 
 
 @cache

@@ -5,25 +5,24 @@ fault in the hashing shows as well.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from hashlib import sha256
 from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from nacl.bindings import crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
 from policy.algorithms import Algorithm, Digest
 from signer.hsm.mechanisms import MAC_SIZES, SCHEMES, is_low_s
-from signer.hsm.p256 import p256
-from signer.hsm.public_key import PublicKey, load_rsa
-from signer.hsm.recovery import recovery
-from signer.hsm.shelf import Digested
+from signer.hsm.public_key import PublicKey, load_p256, load_rsa
+from signer.hsm.recovery import Digested, recovery
 
 _One = Callable[[bytes, Digest, bytes], bool]
 _Check = Callable[[bytes, bytes], None]  # of cryptography: raises InvalidSignature
 
+_SCALAR_SIZE: Final = 32
 _ED25519_SIZE: Final = 64
 _SHA256: Final = hashes.SHA256()
 _HASHES: Final = SCHEMES[Algorithm.ECDSA_SECP256K1].hashes
@@ -63,11 +62,17 @@ def verifier(public_key: PublicKey, algorithm: Algorithm) -> Verifier:
         return Verifier(_mac(MAC_SIZES[algorithm]))
     if algorithm is Algorithm.ECDSA_SECP256K1:
         return _Secp256k1(public_key.point)
-    if algorithm is Algorithm.ECDSA_P256:
-        return _P256(public_key.point)
     if algorithm is Algorithm.ED25519:
         return Verifier(_ed25519(public_key.encoded))
     return Verifier(_native(_CHECKS[algorithm](public_key.encoded)))
+
+
+def _der(signature: bytes) -> bytes:
+    """Encode r || s as an Ecdsa-Sig-Value (RFC 3279, section 2.2.3)."""
+    if len(signature) != 2 * _SCALAR_SIZE:
+        raise InvalidSignature
+    r, s = signature[:_SCALAR_SIZE], signature[_SCALAR_SIZE:]
+    return encode_dss_signature(int.from_bytes(r), int.from_bytes(s))
 
 
 def _native(check: _Check) -> _One:
@@ -107,19 +112,10 @@ class _Secp256k1(Verifier):
         ]
 
 
-class _P256(Verifier):
-    def __init__(self, point: bytes) -> None:
-        super().__init__(lambda *claim: self.each([Claim(*claim)])[0])
-        self._key = p256(point)
-
-    def each(self, claims: Sequence[Claim]) -> list[bool]:
-        """Tell of each whether it is right."""
-        hashed = [Digested(sha256(claim.message).digest(), claim.signature) for claim in claims]
-        found = self._key.right(hashed)
-        return [
-            good and claim.digest is Digest.NATIVE
-            for good, claim in zip(found, claims, strict=True)
-        ]
+def _p256(point: bytes) -> _Check:
+    key = load_p256(point)
+    scheme = ec.ECDSA(_SHA256)
+    return lambda signature, message: key.verify(_der(signature), message, scheme)
 
 
 def _ed25519(public_key: bytes) -> _One:
@@ -148,6 +144,7 @@ def _rsa_pss(der: bytes) -> _Check:
 
 
 _CHECKS: Final[Mapping[Algorithm, Callable[[bytes], _Check]]] = {
+    Algorithm.ECDSA_P256: _p256,
     Algorithm.RSA_PKCS1_SHA256: _rsa_pkcs1,
     Algorithm.RSA_PSS_SHA256: _rsa_pss,
 }

@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signer.hsm.multiples import of_key
-from signer.hsm.recovery import ORDER, RECENT, Multiples, Recovery
-from signer.hsm.shelf import Digested, Shelf
+from signer.hsm.recovery import ORDER, RECENT, Digested, Multiples, Recovery, Shelf
 
 KEYS = [coincurve.PrivateKey(bytes([number]) * 32) for number in range(1, 9)]
 

@@ -1,3 +1,0 @@
-from signer.hsm.p256 import Multiples
-
-def of_key(point: bytes) -> Multiples: ...
