@@ -5,8 +5,8 @@ import os
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 TRIM_BYTES, MMAP_BYTES = 64 << 20, 32 << 20
-TUNABLES = "GLIBC_TUNABLES"  # read before a program starts; here, for seven pieces of up to 1 KiB
-LISTS = "glibc.malloc.tcache_count=1000:glibc.malloc.tcache_max=8192"
+TUNABLES = "GLIBC_TUNABLES"  # which it reads before a program starts
+LISTS = "glibc.malloc.tcache_count=1000"  # freed pieces of each size up to 1 KiB, for seven
 
 
 def keep_freed() -> None:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from signer import supervisor
-from signer.supervisor import Process, Supervisor
+from signer.supervisor import KILL_SECONDS, Process, Supervisor
 
 # Ready, and it ends when the other end of the FIFO is closed.
 SERVES = "import os, sys; os.write(int(sys.argv[2].partition('=')[2]), b'ready'); open({!r}).read()"
@@ -25,7 +24,7 @@ async def stopped(process: Process, fifo: Path, *, later: bool) -> float:
     stuck = sys.executable, "-c", STUCK.format(str(fifo)), "-"
     if not later:
         process.command = stuck
-    watched = Supervisor([process], drain_seconds=0.5)
+    watched = Supervisor([process], drain_seconds=1 - KILL_SECONDS)  # killed after a second
     run = asyncio.create_task(watched.run())
     if later:
         with await asyncio.to_thread(fifo.open, "w"):
@@ -38,11 +37,8 @@ async def stopped(process: Process, fifo: Path, *, later: bool) -> float:
 
 
 @pytest.mark.parametrize("later", [False, True], ids=["first start", "restart"])
-def test_a_start_that_is_stuck_holds_up_no_stop(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, later: bool
-) -> None:
+def test_a_start_that_is_stuck_holds_up_no_stop(tmp_path: Path, *, later: bool) -> None:
     """It is killed when the drain's time is over, as one that serves would be."""
-    monkeypatch.setattr(supervisor, "KILL_SECONDS", 0.5)
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     process = Process("signing-0", (sys.executable, "-c", SERVES.format(str(fifo)), "-"))
