@@ -36,6 +36,10 @@ cdef extern from "time.h" nogil:
     int clock_gettime(int clock, timespec *time)
 
 
+cdef extern from "sched.h" nogil:
+    int sched_yield()
+
+
 cdef extern from "pthread.h" nogil:
     ctypedef struct pthread_mutex_t:
         pass
@@ -672,7 +676,7 @@ cdef class Counter:
             operation.began = chair.busy_since = now
             work.working = True
             pthread_mutex_unlock(&self.mutex)
-            code[0] = sign(chair, operation, began)
+            code[0] = sign(chair, operation, work.count == 1, began)
             now = clock()
             pthread_mutex_lock(&self.mutex)
             if code[0]:
@@ -755,14 +759,22 @@ cdef class Counter:
         line.size -= 1
 
 
-cdef unsigned long sign(const Chair *chair, Operation *operation, bint *began) noexcept nogil:
-    """Call ``C_SignInit`` and ``C_Sign``; returns the code."""
+cdef unsigned long sign(
+    const Chair *chair, Operation *operation, bint alone, bint *began
+) noexcept nogil:
+    """Call ``C_SignInit`` and ``C_Sign``; returns the code.
+
+    One that is ``alone`` lets whoever waits for this core have it in between: mostly the commit
+    of its own decision, which has written and has yet to have the disk keep it.
+    """
     cdef unsigned long code = chair.sign_init(
         chair.session, operation.mechanism, chair.handles[operation.key]
     )
     began[0] = code == 0
     if code == 0:
         operation.length = ROOM
+        if alone:
+            sched_yield()
         code = chair.sign(
             chair.session,
             operation.data,

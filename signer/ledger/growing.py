@@ -14,6 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 
 LEAST, MOST = 256 * 1024, 4 * 1024 * 1024  # bytes at once
+# Bytes in one write. The page cache keeps them together, up to 2 MiB of them, and every later
+# write there, be it one of 24 bytes, looks at all blocks of what is kept together.
+PIECE = 64 * 1024
 
 
 class Log:
@@ -42,7 +45,8 @@ class Log:
         more = min(max(size, LEAST), MOST, self._full - size)
         if failed is None and size > self._before and more > 0:
             with suppress(OSError):  # a full disk: whether the next transaction fits, it tells
-                self._file.write(bytes(more))
+                for done in range(0, more, PIECE):
+                    self._file.write(bytes(min(PIECE, more - done)))
 
     def _size(self) -> int:
         # Not by fstat: a kernel that was asked for a file's times gives the next write one of its

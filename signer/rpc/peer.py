@@ -25,9 +25,7 @@ def identify(context: grpc.ServicerContext) -> Caller:
     pem = context.auth_context().get("x509_pem_cert")
     if not pem:
         raise UnauthenticatedError("a client certificate is required")
-    san, fingerprint = _read(pem[0])
-    # The transport percent-encodes the address, as in ipv6:%5B::1%5D:50000.
-    return Caller(san, fingerprint, unquote(context.peer()).partition(":")[2])
+    return _caller(pem[0], context.peer())
 
 
 def only(callers: frozenset[str]) -> Identify:
@@ -49,6 +47,13 @@ def san_of(pem: bytes) -> str:
         UnauthenticatedError: see ``subject_name``.
     """
     return _read(pem)[0]
+
+
+@lru_cache(maxsize=4096)
+def _caller(pem: bytes, peer: str) -> Caller:
+    san, fingerprint = _read(pem)
+    # The transport percent-encodes the address, as in ipv6:%5B::1%5D:50000.
+    return Caller(san, fingerprint, unquote(peer).partition(":")[2])
 
 
 @lru_cache(maxsize=4096)
