@@ -1,6 +1,6 @@
 # `make demo` and `make test` work on a new clone; everything else is below them.
 SHELL := /bin/bash
-PYTHON ?= python3
+PYTHON ?= $(shell bash .ci/python)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed

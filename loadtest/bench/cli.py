@@ -49,7 +49,7 @@ class Size:
     steady_seconds: float
 
 
-FULL = Size(3, 2.0, 3, Range(), 15)
+FULL = Size(3, 2.0, 6, Range(), 15)
 QUICK = Size(1, 0.7, 1, growth.QUICK, 5)
 
 

@@ -96,15 +96,17 @@ class Growth:
             yield _name(axis, size), self._ledger.call((axis, size), BATCHES)
         unary, batch = (self._bench.load_of(P256, method, ONE) for method in ("unary", "batch"))
         yield "whole", self._bench.load(batch, seconds)
-        for keys in self._extent.keys:
-            load = replace(self._load_over(keys), each=self._extent.keys[0])
-            yield _name("keys", keys), self._bench.load(load, seconds)
-        yield EACH_ITS_OWN, self._bench.load(self._load_over(self._extent.keys[-1]), seconds)
-        for number in self._extent.connections:
-            load = replace(unary, connections=number)
-            yield _name("connections", number), self._bench.load(load, seconds)
+        over = {
+            _name("keys", keys): replace(self._load_over(keys), each=self._extent.keys[0])
+            for keys in self._extent.keys
+        }
+        over[EACH_ITS_OWN] = self._load_over(self._extent.keys[-1])
+        yield from self._there_and_back(over, seconds)
+        numbers = self._extent.connections
+        over = {_name("connections", each): replace(unary, connections=each) for each in numbers}
+        yield from self._there_and_back(over, seconds)
         echo = self._bench.load_of(P256, "echo", ONE)  # shows what of that is gRPC's own
-        for number in (self._extent.connections[0], self._extent.connections[-1]):
+        for number in (numbers[0], numbers[-1]):
             load = replace(echo, connections=number)
             yield f"bare echo, {_name('connections', number)}", self._bench.load(load, seconds)
         long = self._bench.load_of(ETHEREUM, "batch", ONE)
@@ -112,6 +114,18 @@ class Growth:
             calls = min(long.batch, 16)  # 64 of 16 KiB would be a megabyte a call
             load = replace(long, payload=payload, batch=calls)
             yield _name("payload KiB", kib), self._bench.load(load, seconds)
+
+    def _there_and_back(
+        self, loads: Mapping[str, Load], seconds: float
+    ) -> Iterator[tuple[str, Sample]]:
+        """Measure each twice, the second time the other way round.
+
+        A machine that becomes slower meanwhile does so for all alike then.
+        """
+        there = [self._bench.load(load, seconds) for load in loads.values()]
+        back = [self._bench.load(load, seconds) for load in reversed([*loads.values()])]
+        for name, one, other in zip(loads, there, reversed(back), strict=True):
+            yield name, one + other
 
     def figures(self, rounds: Sequence[Round]) -> list[Figure]:
         """Compare each axis's points with its first."""

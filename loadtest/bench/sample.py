@@ -11,6 +11,14 @@ class Sample:
     seconds: float
     cpu_seconds: float
 
+    def __add__(self, other: "Sample") -> "Sample":
+        """Return both as one."""
+        return Sample(
+            self.count + other.count,
+            self.seconds + other.seconds,
+            self.cpu_seconds + other.cpu_seconds,
+        )
+
     @property
     def rate(self) -> float:
         """Operations a second."""
