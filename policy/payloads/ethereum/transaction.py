@@ -233,14 +233,14 @@ def _check_access_list(item: rlp.Item) -> None:
     for entry in _list(item, where):
         match entry:
             case [bytes() as account, list() as keys] if len(account) == address.LENGTH:
-                if not _are_storage_keys(keys):
-                    raise _malformed(where, f"a storage key has {STORAGE_KEY} bytes")
+                _check_storage_keys(keys, where)
             case _:
                 raise _malformed(where, "an entry is an address and a list of storage keys")
 
 
-def _are_storage_keys(keys: list[rlp.Item]) -> bool:
-    return set(map(type, keys)) <= {bytes} and set(map(len, keys)) <= {STORAGE_KEY}
+def _check_storage_keys(keys: list[rlp.Item], where: str) -> None:
+    if not (set(map(type, keys)) <= {bytes} and set(map(len, keys)) <= {STORAGE_KEY}):
+        raise _malformed(where, f"a storage key has {STORAGE_KEY} bytes")
 
 
 def _list(item: rlp.Item, where: str) -> list[rlp.Item]:
