@@ -19,6 +19,12 @@ def log_of(bench: Bench) -> Path:
     return bench.path.with_name(f"{bench.path.name}-wal")
 
 
+def writes() -> int:
+    """Return how many times this process has asked the kernel to write (proc_pid_io(5))."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("syscw"))
+
+
 def test_few_commits_make_the_log_longer(bench: Bench, ledger: Ledger) -> None:
     """Nearly every transaction is written over bytes that the file had already."""
     sizes = []
@@ -55,6 +61,20 @@ def test_the_log_is_not_made_longer_than_a_checkpoint_lets_it_become(tmp_path: P
             written.write(b"\1" * 100)
     log.close()
     assert file.stat().st_size == LEAST + 200  # two more commits were as long as they were
+
+
+def test_what_is_added_is_written_piece_by_piece(tmp_path: Path) -> None:
+    """The page cache keeps together what one write makes, and every commit there pays for it."""
+    file = tmp_path / "ledger.db-wal"
+    file.touch()
+    log = Log(tmp_path / "ledger.db", full=LEAST)
+    before = writes()
+    with log, file.open("ab") as written:
+        written.write(b"\1" * 100)
+    made = writes() - before
+    log.close()
+    assert file.stat().st_size == LEAST
+    assert made >= 1 + LEAST // (64 * 1024)
 
 
 def test_a_commit_that_failed_makes_nothing_longer(tmp_path: Path) -> None:
