@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -96,15 +97,16 @@ class Growth:
             yield _name(axis, size), self._ledger.call((axis, size), BATCHES)
         unary, batch = (self._bench.load_of(P256, method, ONE) for method in ("unary", "batch"))
         yield "whole", self._bench.load(batch, seconds)
+        measure = partial(self._bench.load, seconds=seconds)
         over = {
             _name("keys", keys): replace(self._load_over(keys), each=self._extent.keys[0])
             for keys in self._extent.keys
         }
         over[EACH_ITS_OWN] = self._load_over(self._extent.keys[-1])
-        yield from self._there_and_back(over, seconds)
+        yield from there_and_back(measure, over)
         numbers = self._extent.connections
         over = {_name("connections", each): replace(unary, connections=each) for each in numbers}
-        yield from self._there_and_back(over, seconds)
+        yield from there_and_back(measure, over)
         echo = self._bench.load_of(P256, "echo", ONE)  # shows what of that is gRPC's own
         for number in (numbers[0], numbers[-1]):
             load = replace(echo, connections=number)
@@ -114,18 +116,6 @@ class Growth:
             calls = min(long.batch, 16)  # 64 of 16 KiB would be a megabyte a call
             load = replace(long, payload=payload, batch=calls)
             yield _name("payload KiB", kib), self._bench.load(load, seconds)
-
-    def _there_and_back(
-        self, loads: Mapping[str, Load], seconds: float
-    ) -> Iterator[tuple[str, Sample]]:
-        """Measure each twice, the second time the other way round.
-
-        A machine that becomes slower meanwhile does so for all alike then.
-        """
-        there = [self._bench.load(load, seconds) for load in loads.values()]
-        back = [self._bench.load(load, seconds) for load in reversed([*loads.values()])]
-        for name, one, other in zip(loads, there, reversed(back), strict=True):
-            yield name, one + other
 
     def figures(self, rounds: Sequence[Round]) -> list[Figure]:
         """Compare each axis's points with its first."""
@@ -147,6 +137,19 @@ class Growth:
         kib = Figure("each further KiB of payload", costs, PER_KIB_US, rising=False, unit="µs")
         used = {keys: signer.start_seconds for keys, signer in self._holding.items()}
         return [*found, kib, *starts(used)]
+
+
+def there_and_back(
+    measure: Callable[[Load], Sample], loads: Mapping[str, Load]
+) -> Iterator[tuple[str, Sample]]:
+    """Measure each twice, the second time the other way round.
+
+    A machine that becomes slower meanwhile does so for all alike then.
+    """
+    there = [measure(load) for load in loads.values()]
+    back = [measure(load) for load in reversed([*loads.values()])]
+    for name, one, other in zip(loads, there, reversed(back), strict=True):
+        yield name, one + other
 
 
 def starts(used: Mapping[int, float]) -> Iterator[Figure]:

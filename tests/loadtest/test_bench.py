@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.bench import gate, latency, ledgers, outcome, prefill, ratios, steady, token
-from loadtest.bench.growth import Growth, Range, starts
+from loadtest.bench.growth import Growth, Range, starts, there_and_back
 from loadtest.bench.messages import Load, Messages
 from loadtest.bench.outcome import Outcome
 from loadtest.bench.ratios import BARE, ONE, Bench
@@ -182,6 +182,22 @@ def test_a_prefilled_ledger_is_a_real_one(tmp_path: Path) -> None:
     assert [item["index"] for item in decisions] == list(range(2, 1003, 2))[: len(decisions)]
     assert {item["request_id"] for item in decisions} >= {prefill.request_id(2)}
     assert opened.measure(1).count == 64
+
+
+def test_what_becomes_slower_with_time_does_so_for_all_loads(bench: Bench) -> None:
+    """Loads that cost the same come out the same, though each measurement costs more."""
+    load = bench.load_of(P256, "unary", ONE)
+    loads = {str(number): replace(load, connections=number) for number in (1, 10, 500)}
+    turns: list[int] = []
+
+    def measure(load: Load) -> Sample:
+        turns.append(load.connections)
+        return Sample(load.connections, 1.0, float(len(turns)))
+
+    found = dict(there_and_back(measure, loads))
+    assert turns == [1, 10, 500, 500, 10, 1]
+    assert {name: sample.count for name, sample in found.items()} == {"1": 2, "10": 20, "500": 1000}
+    assert {sample.cpu_seconds for sample in found.values()} == {7.0}
 
 
 def test_every_axis_of_growth_is_measured(bench: Bench, tmp_path: Path) -> None:
