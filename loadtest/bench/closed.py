@@ -22,7 +22,10 @@ Channels = Sequence[grpc.aio.Channel]
 
 
 class Client:
-    """Runs one load after the other, each over new connections; lives in its own process."""
+    """Runs one load after the other, each over new connections; lives in its own process.
+
+    Between two orders a load rests: nothing is sent until the next one.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -74,6 +77,7 @@ class _Run:
         self._channels = channels
         self.messages = Messages(load)
         self._done = 0
+        self._answered = asyncio.Event()
         self._tasks = [
             asyncio.ensure_future(self._work(_share(channels, number, load.calls)))
             for number in range(load.calls)
@@ -102,15 +106,23 @@ class _Run:
             await self.count(seconds)
 
     async def count(self, seconds: float) -> tuple[int, float]:
-        """Return how many payloads were answered in so many seconds, or until there is one."""
+        """Return how many payloads were answered in so many seconds, and until the next answer.
+
+        So it begins and ends with an answer, as whatever comes before it does: a batch
+        that is cut in two would be in one and its cost in the other.
+        """
         before, began = self._done, time.perf_counter()
-        while self._done == before:
-            ended, _ = await asyncio.wait(
-                self._tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-            )
-            for task in ended:
-                task.result()
+        over = asyncio.ensure_future(self._answer_after(seconds))
+        ended, _ = await asyncio.wait((over, *self._tasks), return_when=asyncio.FIRST_COMPLETED)
+        over.cancel()
+        for task in ended:
+            task.result()
         return self._done - before, time.perf_counter() - began
+
+    async def _answer_after(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        self._answered.clear()
+        await self._answered.wait()
 
     async def stop(self) -> None:
         """End the calls."""
@@ -129,8 +141,7 @@ class _Run:
     async def _call(self, channels: Channels) -> None:
         turns: Any = itertools.cycle([channel.unary_unary(self._path) for channel in channels])
         for wire in self.messages.wires:
-            answer = await next(turns)(wire)
-            self._done += self.messages.check(answer)
+            self._count_in(await next(turns)(wire))
 
     async def _stream(self, channels: Channels) -> None:
         window = asyncio.Semaphore(self._load.batch)
@@ -143,7 +154,11 @@ class _Run:
         call: Any = channels[0].stream_stream(self._path)
         async for answer in call(requests()):
             window.release()
-            self._done += self.messages.check(answer)
+            self._count_in(answer)
+
+    def _count_in(self, answer: bytes) -> None:
+        self._done += self.messages.check(answer)
+        self._answered.set()
 
     @property
     def _path(self) -> str:

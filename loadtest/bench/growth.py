@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,6 +13,7 @@ from loadtest.bench.ratios import ONE, Bench
 from loadtest.bench.remote import Remote
 from loadtest.bench.sample import Sample
 from loadtest.bench.subjects import ETHEREUM, P256
+from loadtest.bench.turns import in_turns
 from loadtest.bench.verdict import Figure
 
 FLAT = 1.1  # of the least to the most
@@ -21,6 +21,7 @@ LINEAR = 1.5  # of what is measured once, so that chance has its share
 PER_KIB_US = 20.0  # for each further KiB of payload: hashing, TLS and decoding are not free
 BATCHES = 100  # so many that a checkpoint of the write-ahead log is among them
 A_SECOND = 2000  # signatures of a signer, at least
+OFTEN = 3  # times as long, where a tenth must be told from nothing
 
 # A batch of 64 that touches 64 windows and not ten is no growth of anything: shown, not bound.
 EACH_ITS_OWN = "keys: another for each payload"
@@ -95,27 +96,31 @@ class Growth:
         """Measure every point once."""
         for axis, size in self._points():
             yield _name(axis, size), self._ledger.call((axis, size), BATCHES)
-        unary, batch = (self._bench.load_of(P256, method, ONE) for method in ("unary", "batch"))
-        yield "whole", self._bench.load(batch, seconds)
-        measure = partial(self._bench.load, seconds=seconds)
-        over = {
-            _name("keys", keys): replace(self._load_over(keys), each=self._extent.keys[0])
-            for keys in self._extent.keys
-        }
-        over[EACH_ITS_OWN] = self._load_over(self._extent.keys[-1])
-        yield from there_and_back(measure, over)
-        numbers = self._extent.connections
-        over = {_name("connections", each): replace(unary, connections=each) for each in numbers}
-        yield from there_and_back(measure, over)
-        echo = self._bench.load_of(P256, "echo", ONE)  # shows what of that is gRPC's own
-        for number in (numbers[0], numbers[-1]):
-            load = replace(echo, connections=number)
-            yield f"bare echo, {_name('connections', number)}", self._bench.load(load, seconds)
+        yield "whole", self._bench.load(self._bench.load_of(P256, "batch", ONE), seconds)
+        for loads in (self._over_keys(), self._over_connections()):
+            with self._bench.loads(loads) as measures:
+                yield from in_turns(measures, OFTEN * seconds)
         long = self._bench.load_of(ETHEREUM, "batch", ONE)
         for kib, payload in ((0, "transfer"), (1, "transfer-1k"), (16, "transfer-16k")):
             calls = min(long.batch, 16)  # 64 of 16 KiB would be a megabyte a call
             load = replace(long, payload=payload, batch=calls)
             yield _name("payload KiB", kib), self._bench.load(load, seconds)
+
+    def _over_keys(self) -> dict[str, Load]:
+        loads = {
+            _name("keys", keys): replace(self._load_over(keys), each=self._extent.keys[0])
+            for keys in self._extent.keys
+        }
+        return loads | {EACH_ITS_OWN: self._load_over(self._extent.keys[-1])}
+
+    def _over_connections(self) -> dict[str, Load]:
+        unary, echo = (self._bench.load_of(P256, method, ONE) for method in ("unary", "echo"))
+        numbers = self._extent.connections
+        loads = {_name("connections", each): replace(unary, connections=each) for each in numbers}
+        return loads | {  # which shows what of that is gRPC's own
+            f"bare echo, {_name('connections', each)}": replace(echo, connections=each)
+            for each in (numbers[0], numbers[-1])
+        }
 
     def figures(self, rounds: Sequence[Round]) -> list[Figure]:
         """Compare each axis's points with its first."""
@@ -137,19 +142,6 @@ class Growth:
         kib = Figure("each further KiB of payload", costs, PER_KIB_US, rising=False, unit="µs")
         used = {keys: signer.start_seconds for keys, signer in self._holding.items()}
         return [*found, kib, *starts(used)]
-
-
-def there_and_back(
-    measure: Callable[[Load], Sample], loads: Mapping[str, Load]
-) -> Iterator[tuple[str, Sample]]:
-    """Measure each twice, the second time the other way round.
-
-    A machine that becomes slower meanwhile does so for all alike then.
-    """
-    there = [measure(load) for load in loads.values()]
-    back = [measure(load) for load in reversed([*loads.values()])]
-    for name, one, other in zip(loads, there, reversed(back), strict=True):
-        yield name, one + other
 
 
 def starts(used: Mapping[int, float]) -> Iterator[Figure]:

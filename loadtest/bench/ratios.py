@@ -1,8 +1,9 @@
 """The service's cost beside the token's, from loads that take turns."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from deploy.dev.environment import Environment
@@ -13,13 +14,14 @@ from loadtest.bench.remote import Remote
 from loadtest.bench.sample import Sample
 from loadtest.bench.subjects import SUBJECTS, Subject
 from loadtest.bench.token import THREADS
+from loadtest.bench.turns import Measure, in_turns
 from loadtest.bench.verdict import Figure
-from loadtest.errors import LoadtestError
 from loadtest.target import Target
 from loadtest.usage import Cpu
 
 SERVER_CPU, CLIENT_CPU = 0, 1
 WARM_UP = 0.3  # of a measurement
+CLIENTS = 6  # as many loads as are open side by side
 ANSWER_BYTES = 200  # of an echo: about a signed response
 
 # How many are under way: enough that the server never waits, and every batch is full.
@@ -48,12 +50,12 @@ Round = dict[str, Sample]
 class Bench:
     """The processes that take turns, open for a whole run.
 
-    ``client`` puts a load on a server, ``alone`` makes one call after the other.
+    Each of ``clients`` puts a load on a server, ``alone`` makes one call after the other.
     ``unused`` is an installation like theirs to copy.
     """
 
     raw: Remote[Sample]
-    client: Remote[tuple[int, float]]
+    clients: Sequence[Remote[tuple[int, float]]]
     alone: Remote[list[float]]
     directory: Path
     unused: Environment
@@ -62,18 +64,18 @@ class Bench:
 
     def load(self, load: Load, seconds: float) -> Sample:
         """Put a load on its target and measure that target's CPU time."""
-        self.client.call("open", load)
-        try:
-            self.client.call("settle", seconds * WARM_UP)
-            cpu = Cpu(load.target.pids)
-            before = cpu.seconds()
-            count, taken = self.client.call("count", seconds)
-            sample = Sample(count, taken, cpu.seconds() - before)
-        except LoadtestError:
-            self.client.call("drop")
-            raise
-        self.client.call("shut")
-        return sample
+        with self.loads({"": load}) as measures:
+            return measures[""](seconds)
+
+    @contextmanager
+    def loads(self, loads: Mapping[str, Load]) -> Iterator[dict[str, Measure]]:
+        """Have loads open side by side, each at rest but while it is measured."""
+        with ExitStack() as stack:
+            clients = iter(self.clients)
+            yield {
+                name: stack.enter_context(_open(next(clients), load))
+                for name, load in loads.items()
+            }
 
     def load_of(self, subject: Subject, method: str, server: str) -> Load:
         """Return the load of one method on one server."""
@@ -94,6 +96,25 @@ class Bench:
         )
 
 
+@contextmanager
+def _open(client: Remote[tuple[int, float]], load: Load) -> Iterator[Measure]:
+    cpu = Cpu(load.target.pids)
+
+    def measure(seconds: float) -> Sample:
+        client.call("settle", seconds * WARM_UP)
+        before = cpu.seconds()
+        count, taken = client.call("count", seconds)
+        return Sample(count, taken, cpu.seconds() - before)
+
+    client.call("open", load)
+    try:
+        yield measure
+    except BaseException:
+        client.call("drop")
+        raise
+    client.call("shut")
+
+
 def opened(stack: ExitStack, directory: Path, *, two: bool = True) -> Bench:
     """Start everything: the token's process, the bare server, the signers and the client."""
     installed = signers.install(directory / ONE)
@@ -107,7 +128,7 @@ def opened(stack: ExitStack, directory: Path, *, two: bool = True) -> Bench:
     targets["echo"] = Target(bare.call(), installed.directory, (bare.pid,))
     return Bench(
         stack.enter_context(Remote(token.raw, installed.directory)),
-        stack.enter_context(Remote(Client)),
+        tuple(stack.enter_context(Remote(Client)) for _ in range(CLIENTS)),
         stack.enter_context(Remote(alone.measuring)),
         installed.directory,
         unused,
@@ -121,19 +142,27 @@ def one_round(bench: Bench, seconds: float) -> Iterator[tuple[str, Sample]]:
     for subject in SUBJECTS:
         name = subject.name
         yield f"{name}/token in C", token.plain_c(bench.directory, subject, THREADS, seconds / 2)
-        yield f"{name}/token", bench.raw.call(subject, "sign", THREADS, seconds)
-        yield f"{name}/verify", bench.raw.call(subject, "verify", 1, seconds / 4)
-        for what, method, server in _loads(bench):
-            yield f"{name}/{what}", bench.load(bench.load_of(subject, method, server), seconds)
+        own: dict[str, Measure] = {
+            "token": partial(bench.raw.call, subject, "sign", THREADS),
+            "verify": partial(bench.raw.call, subject, "verify", 1),
+        }
+        one = {method: bench.load_of(subject, method, ONE) for method in (*BARE, *METHODS)}
+        with bench.loads(one) as measures:
+            for what, sample in in_turns(own | measures, seconds):
+                yield f"{name}/{what}", sample
+        with bench.loads(_of_both(bench, subject)) as measures:
+            for what, sample in in_turns(measures, seconds):
+                yield f"{name}/{what}", sample
 
 
-def _loads(bench: Bench) -> Iterator[tuple[str, str, str]]:
-    """Yield names, methods and servers; pairs that a ratio is of stand side by side."""
-    for method in (*BARE, *METHODS):
-        yield method, method, ONE
-    for method in METHODS if TWO in bench.targets else ():
-        yield f"{method}, {TWO}", method, TWO
-        yield f"{method}, again", method, ONE
+def _of_both(bench: Bench, subject: Subject) -> dict[str, Load]:
+    """Return the loads of two workers beside those of one, where there are two."""
+    return {
+        f"{method}, {what}": bench.load_of(subject, method, server)
+        for method in METHODS
+        for what, server in ((TWO, TWO), ("again", ONE))
+        if TWO in bench.targets
+    }
 
 
 def figures(rounds: Sequence[Round]) -> list[Figure]:

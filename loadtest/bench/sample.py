@@ -28,3 +28,6 @@ class Sample:
     def cpu_us(self) -> float:
         """CPU microseconds an operation."""
         return self.cpu_seconds * 1e6 / self.count
+
+
+NOTHING = Sample(0, 0.0, 0.0)

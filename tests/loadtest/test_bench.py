@@ -7,20 +7,23 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from loadtest.bench import gate, latency, ledgers, outcome, prefill, ratios, steady, token
-from loadtest.bench.growth import Growth, Range, starts, there_and_back
+from loadtest.bench.growth import Growth, Range, starts
 from loadtest.bench.messages import Load, Messages
 from loadtest.bench.outcome import Outcome
 from loadtest.bench.ratios import BARE, ONE, Bench
 from loadtest.bench.sample import Sample
 from loadtest.bench.subjects import ED25519, P256, SUBJECTS, Subject
+from loadtest.bench.turns import TURNS, in_turns
 from loadtest.bench.verdict import Figure
 from loadtest.errors import LoadtestError
 from loadtest.target import Target
+from loadtest.usage import Cpu
 from signer.audit.merkle import leaf_hash, root_of
 from signer.v1 import signing_service_pb2 as pb
 from tests.loadtest.samples import part_of, report_of
@@ -50,6 +53,18 @@ def test_every_method_is_measured(bench: Bench, method: str) -> None:
     sample = bench.load(bench.load_of(P256, method, ONE), 0.3)
     assert sample.count > 0
     assert sample.cpu_seconds > 0
+
+
+def test_of_loads_side_by_side_only_one_is_at_work(bench: Bench) -> None:
+    """While one is measured the others send nothing, and go on when it is their turn."""
+    loads = {method: bench.load_of(P256, method, ONE) for method in ("stream", "echoes")}
+    echo = Cpu(bench.targets["echo"].pids)
+    with bench.loads(loads) as measures:
+        for _ in range(2):
+            assert measures["echoes"](0.3).count > 0
+            before = echo.seconds()
+            assert measures["stream"](0.5).count > 0
+            assert echo.seconds() - before < 0.1
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
@@ -184,20 +199,22 @@ def test_a_prefilled_ledger_is_a_real_one(tmp_path: Path) -> None:
     assert opened.measure(1).count == 64
 
 
-def test_what_becomes_slower_with_time_does_so_for_all_loads(bench: Bench) -> None:
-    """Loads that cost the same come out the same, though each measurement costs more."""
-    load = bench.load_of(P256, "unary", ONE)
-    loads = {str(number): replace(load, connections=number) for number in (1, 10, 500)}
+def test_what_becomes_slower_with_time_does_so_for_all_measurements() -> None:
+    """Those that cost the same come out the same, though each turn costs more than the last."""
     turns: list[int] = []
 
-    def measure(load: Load) -> Sample:
-        turns.append(load.connections)
-        return Sample(load.connections, 1.0, float(len(turns)))
+    def measure(number: int, seconds: float) -> Sample:
+        turns.append(number)
+        return Sample(number, seconds, float(len(turns)))
 
-    found = dict(there_and_back(measure, loads))
-    assert turns == [1, 10, 500, 500, 10, 1]
-    assert {name: sample.count for name, sample in found.items()} == {"1": 2, "10": 20, "500": 1000}
-    assert {sample.cpu_seconds for sample in found.values()} == {7.0}
+    measures = {str(number): partial(measure, number) for number in (1, 10, 500)}
+    found = dict(in_turns(measures, 3.0))
+    assert turns == [1, 10, 500, 500, 10, 1] * (TURNS // 2)
+    assert {name: sample.count for name, sample in found.items()} == {
+        name: int(name) * TURNS for name in measures
+    }
+    assert len({sample.cpu_seconds for sample in found.values()}) == 1
+    assert [sample.seconds for sample in found.values()] == pytest.approx([3.0] * 3)
 
 
 def test_every_axis_of_growth_is_measured(bench: Bench, tmp_path: Path) -> None:
