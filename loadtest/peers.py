@@ -12,7 +12,7 @@ from pathlib import Path
 from deploy.dev import environment
 from deploy.dev.ca import SERVER_NAMES, Authority, uri
 from deploy.dev.serving import Serving
-from loadtest import http2
+from loadtest import ending, http2
 from loadtest.answers import Plain, Signer
 from loadtest.echo import Echo
 from loadtest.errors import LoadtestError
@@ -73,7 +73,8 @@ def _elsewhere(directory: Path, serve: Callable[[Path, Connection], None]) -> It
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=serve, args=(directory, theirs), daemon=True)
-    process.start()
+    with ending.by_parent():
+        process.start()
     try:
         if not ours.poll(START_SECONDS):
             raise LoadtestError(f"the echo server did not start within {START_SECONDS} s")

@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection, wait
 from typing import Self
 
-from loadtest import report, worker
+from loadtest import ending, report, worker
 from loadtest.errors import LoadtestError
 from loadtest.live import View
 from loadtest.plan import Task
@@ -78,7 +78,8 @@ class Workers:
         for task in tasks:
             ours, theirs = context.Pipe()
             process = context.Process(target=worker.main, args=(task, theirs), daemon=True)
-            process.start()
+            with ending.by_parent():
+                process.start()
             theirs.close()  # so that its end is seen when the process dies
             self._pipes.append(ours)
             self._processes.append(process)

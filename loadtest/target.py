@@ -5,6 +5,7 @@ from pathlib import Path
 
 import grpc
 
+from loadtest import ending
 from loadtest.errors import LoadtestError
 from loadtest.profile import SIGNED, Profile
 from signer.v1 import resources_pb2
@@ -72,11 +73,17 @@ class Target:
             LoadtestError: the server does not give one out.
         """
         clients = {call.key: call.client for call in profile.calls if call.expect == SIGNED}
-        return {key: self._public_key(key, client) for key, client in clients.items()}
+        return {key: self.public_key(key, client) for key, client in clients.items()}
 
-    def _public_key(self, key: str, client: str) -> resources_pb2.PublicKey:
+    def public_key(self, key: str, client: str) -> resources_pb2.PublicKey:
+        """Fetch a public key.
+
+        Raises:
+            LoadtestError: the server does not give it out.
+        """
         request = pb.GetPublicKeyRequest(name=f"keys/{key}")
-        with self.connect(client) as channel:
+        # A channel of grpcio that is interrupted may never close.
+        with ending.later(), self.connect(client) as channel:
             try:
                 return rpc.SigningServiceStub(channel).GetPublicKey(request, timeout=10)
             except grpc.RpcError as error:

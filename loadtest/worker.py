@@ -8,7 +8,7 @@ import time
 import traceback
 from array import array
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
@@ -57,12 +57,15 @@ Message = Ready | Tick | Part | Failed
 
 def main(task: Task, pipe: Connection) -> None:
     """Run the task; what the pipe carries back is ``Message``, one ``Part`` last."""
+    last: Part | Failed
     try:
-        pipe.send(work(task, pipe))
+        last = work(task, pipe)
     except LoadtestError as error:
-        pipe.send(Failed(str(error)))
+        last = Failed(str(error))
     except Exception:  # noqa: BLE001 - a bug here must not look like a server that is slow
-        pipe.send(Failed(traceback.format_exc()))
+        last = Failed(traceback.format_exc())
+    with suppress(OSError):  # the run was stopped, and nobody is there
+        pipe.send(last)
 
 
 def work(task: Task, pipe: Connection) -> Part:
@@ -149,7 +152,10 @@ def _ticking(
                 "d", (at - start - plan.due[place] for place, at, _ in fresh if place is not None)
             )
             seen, ended = seen + len(lags), ended + len(fresh)
-            pipe.send(Tick(latencies, lags))
+            try:
+                pipe.send(Tick(latencies, lags))
+            except OSError:  # the run was stopped, and nobody is there
+                return
 
     thread = threading.Thread(target=report, daemon=True)
     thread.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import threading
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deploy.dev.environment import Environment
+
+
+START_SECONDS = 10  # for one that has not started to end
 
 
 class Serving:
@@ -32,6 +36,9 @@ class Serving:
         try:
             self.signing, self.control = self._wait_until_serving()
         except BaseException:  # a time-out or Ctrl-C as well: nobody else could end it
+            self.process.send_signal(signal.SIGTERM)  # so that its processes end as well
+            with contextlib.suppress(TimeoutExpired):
+                self.process.wait(START_SECONDS)
             self.process.kill()
             self._reaped(30)
             raise

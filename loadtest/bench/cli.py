@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from loadtest import live, report
+from loadtest import ending, live, report
 from loadtest.bench import gate, growth, latency, outcome, ratios, steady
 from loadtest.bench.growth import Growth, Range
 from loadtest.bench.outcome import Outcome
@@ -122,11 +122,14 @@ def main() -> None:
         usual, rounds=given.rounds or usual.rounds, seconds=given.seconds or usual.seconds
     )
     console = Console()
+    ending.as_by_hand()
     try:
         found = outcome.read(given.judge) if given.judge else _measured(size, given, console)
         good = _conclude(found, given, console)
     except LoadtestError as error:
         sys.exit(f"bench: {error}")
+    except KeyboardInterrupt:
+        sys.exit("bench: stopped; nothing was written")
     sys.exit(0 if good else 1)
 
 

@@ -97,7 +97,7 @@ class Growth:
         for axis, size in self._points():
             yield _name(axis, size), self._ledger.call((axis, size), BATCHES)
         yield "whole", self._bench.load(self._bench.load_of(P256, "batch", ONE), seconds)
-        for loads in (self._over_keys(), self._over_connections()):
+        for loads in (self._over_keys(), *self._over_connections()):
             with self._bench.loads(loads) as measures:
                 yield from in_turns(measures, OFTEN * seconds)
         long = self._bench.load_of(ETHEREUM, "batch", ONE)
@@ -113,11 +113,11 @@ class Growth:
         }
         return loads | {EACH_ITS_OWN: self._load_over(self._extent.keys[-1])}
 
-    def _over_connections(self) -> dict[str, Load]:
+    def _over_connections(self) -> Iterator[dict[str, Load]]:
         unary, echo = (self._bench.load_of(P256, method, ONE) for method in ("unary", "echo"))
         numbers = self._extent.connections
-        loads = {_name("connections", each): replace(unary, connections=each) for each in numbers}
-        return loads | {  # which shows what of that is gRPC's own
+        yield {_name("connections", each): replace(unary, connections=each) for each in numbers}
+        yield {  # which shows what of that is gRPC's own
             f"bare echo, {_name('connections', each)}": replace(echo, connections=each)
             for each in (numbers[0], numbers[-1])
         }

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from deploy.dev.environment import Environment
@@ -14,14 +13,15 @@ from loadtest.bench.remote import Remote
 from loadtest.bench.sample import Sample
 from loadtest.bench.subjects import SUBJECTS, Subject
 from loadtest.bench.token import THREADS
-from loadtest.bench.turns import Measure, in_turns
+from loadtest.bench.turns import Measure
 from loadtest.bench.verdict import Figure
+from loadtest.errors import LoadtestError
 from loadtest.target import Target
 from loadtest.usage import Cpu
 
 SERVER_CPU, CLIENT_CPU = 0, 1
 WARM_UP = 0.3  # of a measurement
-CLIENTS = 6  # as many loads as are open side by side
+CLIENTS = 4  # as many loads as are open side by side
 ANSWER_BYTES = 200  # of an echo: about a signed response
 
 # How many are under way: enough that the server never waits, and every batch is full.
@@ -109,7 +109,7 @@ def _open(client: Remote[tuple[int, float]], load: Load) -> Iterator[Measure]:
     client.call("open", load)
     try:
         yield measure
-    except BaseException:
+    except LoadtestError:
         client.call("drop")
         raise
     client.call("shut")
@@ -142,27 +142,19 @@ def one_round(bench: Bench, seconds: float) -> Iterator[tuple[str, Sample]]:
     for subject in SUBJECTS:
         name = subject.name
         yield f"{name}/token in C", token.plain_c(bench.directory, subject, THREADS, seconds / 2)
-        own: dict[str, Measure] = {
-            "token": partial(bench.raw.call, subject, "sign", THREADS),
-            "verify": partial(bench.raw.call, subject, "verify", 1),
-        }
-        one = {method: bench.load_of(subject, method, ONE) for method in (*BARE, *METHODS)}
-        with bench.loads(one) as measures:
-            for what, sample in in_turns(own | measures, seconds):
-                yield f"{name}/{what}", sample
-        with bench.loads(_of_both(bench, subject)) as measures:
-            for what, sample in in_turns(measures, seconds):
-                yield f"{name}/{what}", sample
+        yield f"{name}/token", bench.raw.call(subject, "sign", THREADS, seconds)
+        yield f"{name}/verify", bench.raw.call(subject, "verify", 1, seconds / 4)
+        for what, method, server in _loads(bench):
+            yield f"{name}/{what}", bench.load(bench.load_of(subject, method, server), seconds)
 
 
-def _of_both(bench: Bench, subject: Subject) -> dict[str, Load]:
-    """Return the loads of two workers beside those of one, where there are two."""
-    return {
-        f"{method}, {what}": bench.load_of(subject, method, server)
-        for method in METHODS
-        for what, server in ((TWO, TWO), ("again", ONE))
-        if TWO in bench.targets
-    }
+def _loads(bench: Bench) -> Iterator[tuple[str, str, str]]:
+    """Yield names, methods and servers; pairs that a ratio is of stand side by side."""
+    for method in (*BARE, *METHODS):
+        yield method, method, ONE
+    for method in METHODS if TWO in bench.targets else ():
+        yield f"{method}, {TWO}", method, TWO
+        yield f"{method}, again", method, ONE
 
 
 def figures(rounds: Sequence[Round]) -> list[Figure]:

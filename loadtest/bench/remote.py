@@ -4,12 +4,14 @@ A PKCS#11 module and gRPC survive no fork, and what one measurement leaves behin
 must not be in the next one's process.
 """
 
+import contextlib
 import multiprocessing
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any, Generic, Self, TypeVar
 
+from loadtest import ending
 from loadtest.errors import LoadtestError
 
 T = TypeVar("T")
@@ -27,7 +29,8 @@ class Remote(Generic[T]):
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, make, arguments), daemon=True)
-        self._process.start()
+        with ending.by_parent():
+            self._process.start()
         theirs.close()  # so that its end is seen when the process dies
         self.pid = self._process.pid or 0
 
@@ -72,15 +75,14 @@ def _serve(
     pipe: Connection, make: Callable[..., Callable[..., Any]], arguments: tuple[Any, ...]
 ) -> None:
     function: Callable[..., Any] | None = None
-    while True:
-        try:
+    with contextlib.suppress(EOFError, OSError):  # nobody is there any more
+        while True:
             order = pipe.recv()
-        except (EOFError, KeyboardInterrupt):
-            return
-        try:
-            function = function or make(*arguments)
-            pipe.send((True, function(*order)))
-        except LoadtestError as error:
-            pipe.send((False, str(error)))
-        except Exception:  # noqa: BLE001 - a bug here must not look like a slow server
-            pipe.send((False, traceback.format_exc()))
+            try:
+                function = function or make(*arguments)
+                answer = True, function(*order)
+            except LoadtestError as error:
+                answer = False, str(error)
+            except Exception:  # noqa: BLE001 - a bug here must not look like a slow server
+                answer = False, traceback.format_exc()
+            pipe.send(answer)

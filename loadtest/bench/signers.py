@@ -17,8 +17,6 @@ from loadtest.errors import LoadtestError
 from loadtest.peers import KEYS, POLICY
 from loadtest.target import Target
 from loadtest.usage import Cpu
-from signer.v1 import signing_service_pb2 as pb
-from signer.v1 import signing_service_pb2_grpc as rpc
 
 LIMIT = """
 [[keys.{key}.limits]]
@@ -115,9 +113,7 @@ class Signer:
 
     def public_key(self, subject: Subject) -> tuple[str, bytes]:
         """Return a key's name and its public key, serialised."""
-        request = pb.GetPublicKeyRequest(name=f"keys/{subject.key}")
-        with self.target.connect(subject.client) as channel:
-            found = rpc.SigningServiceStub(channel).GetPublicKey(request, timeout=10)
+        found = self.target.public_key(subject.key, subject.client)
         return subject.key, found.SerializeToString()
 
 

@@ -1,4 +1,8 @@
-"""Measurements that take short turns: what slows the machine for a while slows them all alike."""
+"""Measurements that take short turns: what slows the machine for a while slows them all alike.
+
+It is for loads that cost about the same: what a signer does later, such as publishing its log,
+is done in the next one's turn.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 
