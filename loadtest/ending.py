@@ -14,6 +14,9 @@ def as_by_hand() -> None:
 @contextmanager
 def by_parent() -> Iterator[None]:
     """Leave Ctrl-C, which a terminal sends to all, to this process and not to one started here."""
+    if not _is_interrupted():
+        yield
+        return
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which a new process inherits
     try:
         yield
@@ -24,7 +27,7 @@ def by_parent() -> Iterator[None]:
 @contextmanager
 def later() -> Iterator[None]:
     """Have nothing in the context interrupted; whoever wants to stop is heard after it."""
-    if threading.current_thread() is not threading.main_thread():  # the others never are
+    if not _is_interrupted():
         yield
         return
     came: list[int] = []
@@ -37,3 +40,8 @@ def later() -> Iterator[None]:
             signal.signal(each, handler)
         for number in came:
             signal.raise_signal(number)
+
+
+def _is_interrupted() -> bool:
+    """Whether this is the thread that signals interrupt, and that may say what they do."""
+    return threading.current_thread() is threading.main_thread()

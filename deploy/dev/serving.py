@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from deploy.dev.environment import Environment
 
 
-START_SECONDS = 10  # for one that has not started to end
+UNSTARTED_SECONDS = 10  # for one that does not serve yet, to end in order
 
 
 class Serving:
@@ -38,7 +38,7 @@ class Serving:
         except BaseException:  # a time-out or Ctrl-C as well: nobody else could end it
             self.process.send_signal(signal.SIGTERM)  # so that its processes end as well
             with contextlib.suppress(TimeoutExpired):
-                self.process.wait(START_SECONDS)
+                self.process.wait(UNSTARTED_SECONDS)
             self.process.kill()
             self._reaped(30)
             raise

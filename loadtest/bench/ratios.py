@@ -71,10 +71,10 @@ class Bench:
     def loads(self, loads: Mapping[str, Load]) -> Iterator[dict[str, Measure]]:
         """Have loads open side by side, each at rest but while it is measured."""
         with ExitStack() as stack:
-            clients = iter(self.clients)
+            clients = self.clients[: len(loads)]
             yield {
-                name: stack.enter_context(_open(next(clients), load))
-                for name, load in loads.items()
+                name: stack.enter_context(_open(client, load))
+                for (name, load), client in zip(loads.items(), clients, strict=True)
             }
 
     def load_of(self, subject: Subject, method: str, server: str) -> Load:

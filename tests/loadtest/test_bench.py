@@ -1,22 +1,30 @@
 """The benchmarks as a smoke: real processes, real signatures, tiny loads."""
 
+import itertools
 import json
 import math
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
 
-from loadtest.bench import gate, latency, ledgers, outcome, prefill, ratios, steady, token
+from loadtest.bench import echo, gate, latency, ledgers, outcome, prefill, ratios, steady, token
+from loadtest.bench.closed import Client
 from loadtest.bench.growth import Growth, Range, starts
 from loadtest.bench.messages import Load, Messages
 from loadtest.bench.outcome import Outcome
 from loadtest.bench.ratios import BARE, ONE, Bench
+from loadtest.bench.remote import Remote
 from loadtest.bench.sample import Sample
 from loadtest.bench.subjects import ED25519, P256, SUBJECTS, Subject
 from loadtest.bench.turns import TURNS, in_turns
@@ -58,13 +66,45 @@ def test_every_method_is_measured(bench: Bench, method: str) -> None:
 def test_of_loads_side_by_side_only_one_is_at_work(bench: Bench) -> None:
     """While one is measured the others send nothing, and go on when it is their turn."""
     loads = {method: bench.load_of(P256, method, ONE) for method in ("stream", "echoes")}
-    echo = Cpu(bench.targets["echo"].pids)
+    bare = Cpu(bench.targets["echo"].pids)
     with bench.loads(loads) as measures:
         for _ in range(2):
             assert measures["echoes"](0.3).count > 0
-            before = echo.seconds()
+            before = bare.seconds()
             assert measures["stream"](0.5).count > 0
-            assert echo.seconds() - before < 0.1
+            assert bare.seconds() - before < 0.1
+
+
+def test_a_measurement_ends_with_an_answer(bench: Bench) -> None:
+    """It waits for the next one: what that cost is in it, so that must be, too."""
+    serial, late = itertools.count(1), threading.Event()
+
+    def answer(_message: bytes, _context: grpc.ServicerContext) -> bytes:
+        if next(serial) > 2:
+            late.wait(60)
+        return b"answer"
+
+    with ThreadPoolExecutor(1) as pool, Remote(Client) as client:
+        server = grpc.server(pool)
+        handler: Any = grpc.unary_unary_rpc_method_handler(answer)
+        server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler("echo", {"1": handler}),)
+        )
+        key, chain, ca = ((bench.directory / name).read_bytes() for name in echo.FILES)
+        tls = grpc.ssl_server_credentials([(key, chain)], ca, require_client_auth=True)
+        port = server.add_secure_port("127.0.0.1:0", tls)
+        server.start()
+        target = Target(f"127.0.0.1:{port}", bench.directory)
+        load = replace(bench.load_of(P256, "echo", ONE), target=target, size=1, calls=1)
+        client.call("open", load)
+        client.send("count", 0.2)
+        time.sleep(1)
+        late.set()
+        count, seconds = client.result()
+        assert count > 2
+        assert seconds > 0.9
+        client.call("drop")
+        server.stop(None).wait()
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)

@@ -6,9 +6,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+from loadtest import ending
 
 ROOT = Path(__file__).parents[2]
 WAIT_SECONDS = 60
@@ -36,6 +39,29 @@ def wait_until(reached: Callable[[], bool]) -> None:
     while not reached():
         assert time.monotonic() < last
         time.sleep(0.1)
+
+
+def test_what_must_not_be_interrupted_is_finished_first() -> None:
+    """A Ctrl-C is heard after it, not lost; SIGTERM is as before again; other threads may ask."""
+    done: list[str] = []
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        _interrupted(done)
+    assert done == ["all of it"]
+    assert signal.getsignal(signal.SIGTERM) is before
+    with ThreadPoolExecutor(1) as elsewhere:
+        elsewhere.submit(_spawning).result()
+
+
+def _interrupted(done: list[str]) -> None:
+    with ending.later():
+        signal.raise_signal(signal.SIGINT)
+        done.append("all of it")
+
+
+def _spawning() -> None:
+    with ending.later(), ending.by_parent():
+        pass
 
 
 @pytest.mark.parametrize("command", [BENCH, RUN], ids=lambda command: command[0])
