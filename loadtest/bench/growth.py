@@ -17,7 +17,7 @@ from loadtest.bench.turns import in_turns
 from loadtest.bench.verdict import Figure
 
 FLAT = 1.1  # of the least to the most
-LINEAR = 1.5  # of what is measured once, so that chance has its share
+LINEAR = 1.5  # of starts, which are few, so that chance has its share
 PER_KIB_US = 20.0  # for each further KiB of payload: hashing, TLS and decoding are not free
 BATCHES = 100  # so many that a checkpoint of the write-ahead log is among them
 A_SECOND = 2000  # signatures of a signer, at least
@@ -42,6 +42,7 @@ class Range:
         keys: on the token and in the policy of a signer of its own; a batch has as many of
             them as the first one has, the next batch the next.
         connections: from one client, each used in turn; as many calls under way over all.
+        starts: of each signer that holds many keys, in turns.
     """
 
     grants: tuple[int, ...] = (1, 10, 100, 1000)
@@ -49,9 +50,10 @@ class Range:
     records: tuple[int, ...] = (1000, 100_000, 10_000_000)
     keys: tuple[int, ...] = (10, 1000, 10_000)
     connections: tuple[int, ...] = (1, 10, 100, 500)
+    starts: int = 3
 
 
-QUICK = Range((1, 1000), (1, 1000), (1000, 100_000), (10, 100), (1, 100))
+QUICK = Range((1, 1000), (1, 1000), (1000, 100_000), (10, 100), (1, 100), starts=1)
 
 
 class Growth:
@@ -72,10 +74,21 @@ class Growth:
             prefix="signgate-bench-", dir=MEMORY if MEMORY.is_dir() else None
         )
         tokens = Path(stack.enter_context(memory))
-        self._holding = {
-            keys: stack.enter_context(signers.holding(bench.unused.copy(tokens / str(keys)), keys))
+        filled = {
+            keys: signers.filled(bench.unused.copy(tokens / str(keys)), keys)
             for keys in extent.keys
         }
+        self._starts: dict[int, list[float]] = {keys: [] for keys in filled}
+        for _ in range(extent.starts - 1):
+            for keys, made in filled.items():
+                with signers.serving(made, workers=1) as signer:
+                    self._starts[keys].append(signer.start_seconds)
+        self._holding = {
+            keys: stack.enter_context(signers.serving(made, workers=1))
+            for keys, made in filled.items()
+        }
+        for keys, signer in self._holding.items():
+            self._starts[keys].append(signer.start_seconds)
         for point in self._points():
             self._ledger.call(point, 0)
         for keys in extent.keys:  # each signs for the first time
@@ -118,7 +131,7 @@ class Growth:
         numbers = self._extent.connections
         yield {_name("connections", each): replace(unary, connections=each) for each in numbers}
         yield {  # which shows what of that is gRPC's own
-            f"bare echo, {_name('connections', each)}": replace(echo, connections=each)
+            _bare(_name("connections", each)): replace(echo, connections=each)
             for each in (numbers[0], numbers[-1])
         }
 
@@ -134,32 +147,55 @@ class Growth:
         wide = tuple(_ratio(samples, first, EACH_ITS_OWN) for samples in rounds)
         found.append(Figure(f"{EACH_ITS_OWN} over {first}", wide, None, rising=False))
         found += _against_first("connections", self._extent.connections, rounds, _ratio)
+        found += but_for_grpc(self._extent.connections, rounds)
         costs = tuple(
             (samples[_name("payload KiB", 16)].cpu_us - samples[_name("payload KiB", 0)].cpu_us)
             / 16
             for samples in rounds
         )
         kib = Figure("each further KiB of payload", costs, PER_KIB_US, rising=False, unit="µs")
-        used = {keys: signer.start_seconds for keys, signer in self._holding.items()}
-        return [*found, kib, *starts(used)]
+        return [*found, kib, *starts(self._starts)]
 
 
-def starts(used: Mapping[int, float]) -> Iterator[Figure]:
+def but_for_grpc(numbers: Sequence[int], rounds: Sequence[Round]) -> Iterator[Figure]:
+    """Compare the most connections with the fewest, without what a bare echo grows by."""
+    fewest, most = (_name("connections", each) for each in (numbers[0], numbers[-1]))
+    if fewest == most:
+        return
+    values = tuple(
+        (samples[most].cpu_us - samples[_bare(most)].cpu_us + samples[_bare(fewest)].cpu_us)
+        / samples[fewest].cpu_us
+        for samples in rounds
+    )
+    name = f"connections {numbers[-1]:,} over {numbers[0]:,}, but for gRPC's own"
+    yield Figure(name, values, FLAT, rising=False)
+
+
+def starts(used: Mapping[int, Sequence[float]]) -> Iterator[Figure]:
     """Compare what each further key costs a start with what it costs among fewer.
 
     Args:
-        used: CPU seconds of starts by the number of keys, the least first.
+        used: CPU seconds of starts, turn by turn, by the number of keys, the least first.
     """
-    (least, base), *more = used.items()
-    each = {keys: (seconds - base) / (keys - least) for keys, seconds in more}
-    first, *others = each or (0,)
-    for keys in others:
-        ratio = each[keys] / each[first]
-        yield Figure(f"start, keys {keys:,} over {first:,}", (ratio,), LINEAR, rising=False)
+    least, *more = used
+    each = {
+        keys: [
+            (seconds - base) / (keys - least)
+            for base, seconds in zip(used[least], used[keys], strict=True)
+        ]
+        for keys in more
+    }
+    for keys in more[1:]:
+        ratios = tuple(many / few for few, many in zip(each[more[0]], each[keys], strict=True))
+        yield Figure(f"start, keys {keys:,} over {more[0]:,}", ratios, LINEAR, rising=False)
 
 
 def _name(axis: str, size: int) -> str:
     return f"{axis}: {size:,}"
+
+
+def _bare(name: str) -> str:
+    return f"bare echo, {name}"
 
 
 Compare = Callable[[Mapping[str, Sample], str, str], float]

@@ -117,12 +117,11 @@ class Signer:
         return subject.key, found.SerializeToString()
 
 
-@contextmanager
-def holding(made: Environment, keys: int) -> Iterator[Signer]:
-    """Serve with so many further keys, and one session.
+def filled(made: Environment, keys: int) -> Environment:
+    """Give an installation so many further keys, and one session.
 
     Raises:
-        LoadtestError: they could not be made, or it did not start.
+        LoadtestError: they could not be made.
     """
     (made.directory / "policy.toml").write_text(policy(keys=keys), encoding="utf-8")
     with Remote(token.generate, made.directory) as generate:
@@ -131,8 +130,7 @@ def holding(made: Environment, keys: int) -> Iterator[Signer]:
     text = re.sub(r"(?m)^sessions = .*$", "sessions = 1", text)
     text = text.replace("[server]", "[server]\nstart_seconds = 600")
     made.config.write_text(text, encoding="utf-8")
-    with serving(made, workers=1) as signer:
-        yield signer
+    return made
 
 
 @contextmanager

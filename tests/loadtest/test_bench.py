@@ -20,7 +20,7 @@ import pytest
 
 from loadtest.bench import echo, gate, latency, ledgers, outcome, prefill, ratios, steady, token
 from loadtest.bench.closed import Client
-from loadtest.bench.growth import Growth, Range, starts
+from loadtest.bench.growth import Growth, Range, but_for_grpc, starts
 from loadtest.bench.messages import Load, Messages
 from loadtest.bench.outcome import Outcome
 from loadtest.bench.ratios import BARE, ONE, Bench
@@ -271,6 +271,7 @@ def test_every_axis_of_growth_is_measured(bench: Bench, tmp_path: Path) -> None:
         "records 1,001 over 1,000",
         "keys: another for each payload over keys: 2",
         "connections 40 over 1",
+        "connections 40 over 1, but for gRPC's own",
     ]
 
 
@@ -287,12 +288,40 @@ def test_how_many_keys_a_batch_has(each: int, wanted: str) -> None:
 
 def test_a_start_that_grows_faster_than_its_keys() -> None:
     """What a start costs without keys counts for nothing, and what each one costs stays flat."""
-    (flat,) = starts({10: 3.1, 1000: 4.1, 10_000: 13.1})
+    (flat,) = starts({10: [3.1], 1000: [4.1], 10_000: [13.1]})
     assert (flat.name, flat.held) == ("start, keys 10,000 over 1,000", True)
     assert flat.value == pytest.approx(0.99, rel=0.01)
-    (square,) = starts({10: 3.1, 1000: 4.1, 10_000: 103.1})
+    (square,) = starts({10: [3.1], 1000: [4.1], 10_000: [103.1]})
     assert not square.held
-    assert list(starts({10: 3.1, 100: 3.2})) == []
+    assert list(starts({10: [3.1], 100: [3.2]})) == []
+
+
+def test_one_slow_start_is_outvoted() -> None:
+    """A neighbour that comes during one start of several decides nothing."""
+    (held,) = starts({10: [3.1] * 3, 1000: [4.1] * 3, 10_000: [13.1, 26.2, 13.1]})
+    assert (len(held.values), held.held) == (3, True)
+    (missed,) = starts({10: [3.1] * 3, 1000: [4.1] * 3, 10_000: [26.2, 26.2, 13.1]})
+    assert not missed.held
+
+
+def test_connections_but_for_what_the_echo_grows_by() -> None:
+    """What gRPC grows by is told apart from what the signer does, which is bound on its own."""
+
+    def round_of(unary: float, echo: float) -> dict[str, Sample]:
+        return {
+            "connections: 1": Sample(1, 1.0, 400e-6),
+            "connections: 500": Sample(1, 1.0, unary),
+            "bare echo, connections: 1": Sample(1, 1.0, 130e-6),
+            "bare echo, connections: 500": Sample(1, 1.0, echo),
+        }
+
+    (held,) = but_for_grpc((1, 10, 500), [round_of(440e-6, 170e-6)])
+    assert held.name == "connections 500 over 1, but for gRPC's own"
+    assert held.value == pytest.approx(1.0)
+    assert held.held
+    (missed,) = but_for_grpc((1, 10, 500), [round_of(490e-6, 170e-6)])
+    assert not missed.held
+    assert list(but_for_grpc((1,), [{}])) == []
 
 
 @pytest.mark.parametrize("axis", ["grants", "limits"])
