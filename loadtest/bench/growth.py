@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from deploy.dev.environment import Environment
 from loadtest.bench import ledgers, signers
 from loadtest.bench.ledgers import Point
 from loadtest.bench.messages import Load
 from loadtest.bench.ratios import ONE, Bench
 from loadtest.bench.remote import Remote
 from loadtest.bench.sample import Sample
+from loadtest.bench.signers import Signer
 from loadtest.bench.subjects import ETHEREUM, P256
 from loadtest.bench.turns import in_turns
 from loadtest.bench.verdict import Figure
@@ -61,6 +63,9 @@ class Growth:
 
     Signers are loaded over the network. Grants, limits and records cost the ledger only, so
     that is measured alone, and what it adds is set against the whole of a signature.
+
+    Attributes:
+        started: CPU seconds of each start of a signer, turn by turn, by the number of its keys.
     """
 
     def __init__(self, stack: ExitStack, bench: Bench, directory: Path, extent: Range) -> None:
@@ -78,21 +83,25 @@ class Growth:
             keys: signers.filled(bench.unused.copy(tokens / str(keys)), keys)
             for keys in extent.keys
         }
-        self._starts: dict[int, list[float]] = {keys: [] for keys in filled}
+        self.started: dict[int, list[float]] = {keys: [] for keys in filled}
         for _ in range(extent.starts - 1):
-            for keys, made in filled.items():
-                with signers.serving(made, workers=1) as signer:
-                    self._starts[keys].append(signer.start_seconds)
-        self._holding = {
-            keys: stack.enter_context(signers.serving(made, workers=1))
-            for keys, made in filled.items()
-        }
-        for keys, signer in self._holding.items():
-            self._starts[keys].append(signer.start_seconds)
+            with ExitStack() as turn:
+                self._start(turn, filled)
+        self._holding = self._start(stack, filled)
         for point in self._points():
             self._ledger.call(point, 0)
         for keys in extent.keys:  # each signs for the first time
             bench.load(self._load_over(keys), keys / A_SECOND)
+
+    def _start(self, stack: ExitStack, filled: Mapping[int, Environment]) -> dict[int, Signer]:
+        """Start the signers, one after the other."""
+        holding = {
+            keys: stack.enter_context(signers.serving(made, workers=1))
+            for keys, made in filled.items()
+        }
+        for keys, signer in holding.items():
+            self.started[keys].append(signer.start_seconds)
+        return holding
 
     def _load_over(self, keys: int) -> Load:
         """Return batches that have another key for each payload, as far as there are so many."""
@@ -154,7 +163,7 @@ class Growth:
             for samples in rounds
         )
         kib = Figure("each further KiB of payload", costs, PER_KIB_US, rising=False, unit="µs")
-        return [*found, kib, *starts(self._starts)]
+        return [*found, kib, *starts(self.started)]
 
 
 def but_for_grpc(numbers: Sequence[int], rounds: Sequence[Round]) -> Iterator[Figure]:

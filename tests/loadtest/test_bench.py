@@ -259,11 +259,13 @@ def test_what_becomes_slower_with_time_does_so_for_all_measurements() -> None:
 
 def test_every_axis_of_growth_is_measured(bench: Bench, tmp_path: Path) -> None:
     """Each point gives a sample, and each axis a figure for every size after its first."""
-    extent = Range((1, 2), (1, 2), (1000, 1001), (2,), (1, 40))
+    extent = Range((1, 2), (1, 2), (1000, 1001), (2,), (1, 40), starts=2)
     with ExitStack() as stack:
         everything = Growth(stack, bench, tmp_path, extent)
         samples = dict(everything.one_round(0.2))
     assert all(item.count for item in samples.values())
+    assert [len(seconds) for seconds in everything.started.values()] == [extent.starts]
+    assert all(seconds > 0 for seconds in everything.started[2])
     names = [figure.name for figure in everything.figures([samples])]
     assert [name for name in names if "over" in name] == [
         "grants 2 over 1",
@@ -298,9 +300,9 @@ def test_a_start_that_grows_faster_than_its_keys() -> None:
 
 def test_one_slow_start_is_outvoted() -> None:
     """A neighbour that comes during one start of several decides nothing."""
-    (held,) = starts({10: [3.1] * 3, 1000: [4.1] * 3, 10_000: [13.1, 26.2, 13.1]})
+    (held,) = starts({10: [3.1] * 3, 1000: [4.1] * 3, 10_000: [13.1, 103.1, 13.1]})
     assert (len(held.values), held.held) == (3, True)
-    (missed,) = starts({10: [3.1] * 3, 1000: [4.1] * 3, 10_000: [26.2, 26.2, 13.1]})
+    (missed,) = starts({10: [3.1] * 3, 1000: [4.1] * 3, 10_000: [103.1, 103.1, 13.1]})
     assert not missed.held
 
 
