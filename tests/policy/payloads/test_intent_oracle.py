@@ -20,8 +20,8 @@ _intents = st.fixed_dictionaries(
     {
         "amount": st.integers(1, 2**256 - 1).map(str),
         "asset": st.from_regex(r"[A-Za-z0-9@:._/-]{1,100}", fullmatch=True),
-        # What looks like an Ethereum address has to be one.
-        "destination": st.from_regex(r"(?!0[xX])[!-~]{1,128}", fullmatch=True),
+        # What looks like an address of Ethereum or a witness program has to be one.
+        "destination": st.from_regex(r"(?!0[xX]|[bB][cC]1)[!-~]{1,128}", fullmatch=True),
         "expiry": st.integers(1, 253_402_300_799),
         "nonce": st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True),
         "schema": st.just("signgate.intent/1"),
