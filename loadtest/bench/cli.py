@@ -19,6 +19,7 @@ from rich.console import Console
 
 from loadtest import ending, live, report
 from loadtest.bench import gate, growth, latency, outcome, ratios, steady
+from loadtest.bench.calm import Calm
 from loadtest.bench.growth import Growth, Range
 from loadtest.bench.outcome import Outcome
 from loadtest.bench.ratios import Bench
@@ -37,7 +38,7 @@ class Size:
     Attributes:
         rounds: of everything, but for the search for knees.
         seconds: of each load.
-        repeats: of the calls alone, in each round.
+        repeats: of the calls alone that count, in each round.
         extent: how far growth goes.
         steady_seconds: of the load at 70 % of the knee.
     """
@@ -86,9 +87,13 @@ class Run:
         self.outcome.figures += ratios.figures(self.outcome.rounds)
 
     def _latency(self, bench: Bench) -> None:
-        for _ in range(self._size.rounds):
-            self.outcome.latencies.append(latency.one_round(bench, self._size.repeats))
-        self.outcome.figures += latency.figures(self.outcome.latencies)
+        calm = Calm()
+        size = self._size
+        rounds = [latency.one_round(bench, size.repeats, calm) for _ in range(size.rounds)]
+        self.outcome.latencies += [times.calm for times in rounds]
+        self.outcome.every_latency += [times.every for times in rounds]
+        self.outcome.figures += latency.figures(rounds)
+        self.outcome.further |= latency.further(rounds, calm)
 
     def _growth(self, bench: Bench) -> None:
         with ExitStack() as stack:

@@ -1,43 +1,95 @@
 """How long one call takes when there is no other: medians, side by side."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
 
+from loadtest.bench.calm import Calm, Timed, calmest
 from loadtest.bench.ratios import ONE, Bench
 from loadtest.bench.sample import Sample
-from loadtest.bench.subjects import SUBJECTS
+from loadtest.bench.subjects import SUBJECTS, Subject
 from loadtest.bench.verdict import Figure
 
 BOUND = 2.0  # of the echo's, the token's and one sync of the disk together
+DRAWN = 6  # turns at most for each that counts
+PACE = "pace"
+SECONDS = 0.1  # of the token's loop
 
 Times = dict[str, float]
-"""Medians in seconds by ``SUBJECT/WHAT``, and of ``sync``."""
+"""Medians in seconds by ``SUBJECT/WHAT``, and of ``sync``.
+
+``pace`` is how long the loop took around the worst of what they are medians of.
+"""
 
 
-def one_round(bench: Bench, repeats: int) -> Times:
-    """Measure everything, turn by turn."""
-    found: dict[str, list[float]] = {}
-    for _ in range(repeats):
-        found.setdefault("sync", []).extend(bench.alone.call("sync", bench.directory))
-        for subject in SUBJECTS:
-            name = subject.name
-            token: Sample = bench.raw.call(subject, "sign", 1, 0.1)
-            found.setdefault(f"{name}/token", []).append(token.seconds / token.count)
-            for method in ("echo", "unary"):
-                load = bench.load_of(subject, method, ONE)
-                found.setdefault(f"{name}/{method}", []).extend(bench.alone.call("call", load))
-    return {name: statistics.median(times) for name, times in found.items()}
+class Round(NamedTuple):
+    """Times of the measurements that count, and of all that were made."""
+
+    calm: Times
+    every: Times
 
 
-def figures(rounds: Sequence[Times]) -> list[Figure]:
+def one_round(bench: Bench, repeats: int, calm: Calm) -> Round:
+    """Measure everything, turn by turn, until the machine was left alone for so many of each.
+
+    Where that does not come, those count during which it was most so.
+    """
+    found: dict[str, list[Timed]] = {}
+    for turn in range(repeats * DRAWN):
+        if turn >= repeats and all(calm.is_enough(each, repeats) for each in found.values()):
+            break
+        for name, measure in _turn(bench):
+            found.setdefault(name, []).append(calm.timed(measure))
+    counted = {name: calmest(each, repeats) for name, each in found.items()}
+    return Round(_times(counted), _times(found))
+
+
+def _turn(bench: Bench) -> Iterator[tuple[str, Callable[[], Sequence[float]]]]:
+    yield "sync", partial(bench.alone.call, "sync", bench.directory)
+    for subject in SUBJECTS:
+        yield f"{subject.name}/token", partial(_token, bench, subject)
+        for method in ("echo", "unary"):
+            load = bench.load_of(subject, method, ONE)
+            yield f"{subject.name}/{method}", partial(bench.alone.call, "call", load)
+
+
+def _token(bench: Bench, subject: Subject) -> list[float]:
+    sample: Sample = bench.raw.call(subject, "sign", 1, SECONDS)
+    return [sample.seconds / sample.count]
+
+
+def _times(found: Mapping[str, Sequence[Timed]]) -> Times:
+    medians = {
+        name: statistics.median(seconds for measured in each for seconds in measured.seconds)
+        for name, each in found.items()
+    }
+    return medians | {PACE: max(measured.pace for each in found.values() for measured in each)}
+
+
+def figures(rounds: Sequence[Round]) -> list[Figure]:
     """Return the signer's medians over what they are made of at least."""
     found = []
     for subject in SUBJECTS:
-        values = tuple(
-            times[f"{subject.name}/unary"]
-            / (times[f"{subject.name}/echo"] + times[f"{subject.name}/token"] + times["sync"])
-            for times in rounds
-        )
         name = f"{subject.name}: latency alone over echo + token + sync"
-        found.append(Figure(name, values, BOUND, rising=False))
+        calm = tuple(_ratio(times.calm, subject) for times in rounds)
+        every = tuple(_ratio(times.every, subject) for times in rounds)
+        found.append(Figure(name, calm, BOUND, rising=False))
+        found.append(Figure(f"{name}, whatever the neighbours did", every, None, rising=False))
     return found
+
+
+def _ratio(times: Times, subject: Subject) -> float:
+    parts = times[f"{subject.name}/echo"] + times[f"{subject.name}/token"] + times["sync"]
+    return times[f"{subject.name}/unary"] / parts
+
+
+def further(rounds: Sequence[Round], calm: Calm) -> dict[str, float]:
+    """Return by name how slow the machine was at worst while it counted, and at all."""
+    return {
+        f"alone: slowest loop of arithmetic {when}, over the fastest": max(paces) / calm.best
+        for when, paces in (
+            ("that counts", [times.calm[PACE] for times in rounds]),
+            ("of all", [times.every[PACE] for times in rounds]),
+        )
+    }

@@ -26,7 +26,8 @@ class Outcome:
         figures: what must hold.
         rounds: every sample of the ratios.
         growth: every sample of the cost against growth.
-        latencies: medians of calls alone, in seconds.
+        latencies: medians of calls alone, while the machine was left alone.
+        every_latency: the same, whenever it was.
         further: other figures by name.
     """
 
@@ -35,6 +36,7 @@ class Outcome:
     rounds: list[Round] = field(default_factory=list)
     growth: list[Round] = field(default_factory=list)
     latencies: list[Times] = field(default_factory=list)
+    every_latency: list[Times] = field(default_factory=list)
     further: dict[str, float] = field(default_factory=dict)
     schema: int = VERSION
 
@@ -88,7 +90,7 @@ def _samples(samples: Round) -> Table:
 
 
 def _further(further: dict[str, float]) -> Table:
-    table = _table("Under rates that do not wait", "what", "value")
+    table = _table("Further figures", "what", "value")
     for name, value in further.items():
         table.add_row(name, f"{value:,.3g}" if value < 1000 else f"{value:,.0f}")  # noqa: PLR2004 - four digits
     return table

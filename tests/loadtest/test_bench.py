@@ -3,11 +3,12 @@
 import itertools
 import json
 import math
+import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -18,7 +19,19 @@ from typing import Any
 import grpc
 import pytest
 
-from loadtest.bench import echo, gate, latency, ledgers, outcome, prefill, ratios, steady, token
+from loadtest.bench import (
+    calm,
+    echo,
+    gate,
+    latency,
+    ledgers,
+    outcome,
+    prefill,
+    ratios,
+    steady,
+    token,
+)
+from loadtest.bench.calm import Calm, Timed, calmest
 from loadtest.bench.closed import Client
 from loadtest.bench.growth import Growth, Range, but_for_grpc, starts
 from loadtest.bench.messages import Load, Messages
@@ -127,10 +140,54 @@ def test_a_refusal_stops_the_run(bench: Bench) -> None:
 
 def test_a_call_alone_and_a_sync_are_timed(bench: Bench) -> None:
     """Each call of a load, and each sync, gives a time; their medians make a ratio."""
-    [times] = [latency.one_round(bench, 1)]
-    assert all(seconds > 0 for seconds in times.values())
-    found = latency.figures([times])
-    assert [figure.name.partition(":")[0] for figure in found] == [s.name for s in SUBJECTS]
+    quiet = Calm()
+    times = latency.one_round(bench, 1, quiet)
+    assert times.calm.keys() == times.every.keys()
+    assert all(seconds > 0 for seconds in times.calm.values())
+    judged = [figure for figure in latency.figures([times]) if figure.bound is not None]
+    assert [figure.name.partition(":")[0] for figure in judged] == [s.name for s in SUBJECTS]
+    counted, every = latency.further([times], quiet).values()
+    assert 1 <= counted <= every
+
+
+def test_what_counts_was_measured_while_the_machine_was_left_alone() -> None:
+    """Those with the fastest loops count, whatever came out of them."""
+    paces = (1.5, 1.0, 1.2, 1.9, 1.1, 1.3)
+    found = [Timed([10.0 - pace], pace) for pace in paces]
+    assert [each.pace for each in calmest(found, 2)] == [1.0, 1.1]
+    quiet = Calm()
+    quiet.best = 1.0
+    assert quiet.is_enough(found, 2)
+    assert not quiet.is_enough(found, 3)
+
+
+def test_calls_alone_are_measured_until_enough_were_left_alone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a neighbour is there the turns go on, though not for ever; its turns do not count."""
+    turns = itertools.count(1)
+
+    def turn(_: Bench) -> Iterator[tuple[str, Callable[[], list[float]]]]:
+        number = float(next(turns))
+        yield "sync", lambda: [number]
+
+    paces = iter([1.0, 1.0, 2.0, 1.0, 1.0, 2.0, 1.0, 1.0, *[2.0] * 24])
+    monkeypatch.setattr(latency, "_turn", turn)
+    monkeypatch.setattr(calm, "pace", lambda: next(paces))
+    quiet = Calm()
+    assert latency.one_round(bench, 2, quiet).calm == {"sync": 2.5, "pace": 1.0}
+    assert next(turns) == 5
+    assert latency.one_round(bench, 2, quiet).every["pace"] == 2.0
+    assert next(turns) == 6 + 2 * latency.DRAWN
+
+
+def test_the_loop_goes_around_each_measurement() -> None:
+    """It runs before and after, and leaves the process on the cores that it had."""
+    cores, quiet = os.sched_getaffinity(0), Calm()
+    found = quiet.timed(lambda: [1.0])
+    assert os.sched_getaffinity(0) == cores
+    assert found.seconds == [1.0]
+    assert 0 < quiet.best <= found.pace < 1
 
 
 def sample(cpu_us: float) -> Sample:
