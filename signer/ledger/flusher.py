@@ -29,11 +29,11 @@ class Flusher:
         self._thread.join()
 
     def _run(self) -> None:
-        while True:
+        closing = False
+        while not closing:
             self._due.wait()
-            closing = self._closing.wait(self._linger)
-            self._due.clear()  # before the flush: what is queued meanwhile sets it again
+            self._closing.wait(self._linger)
+            self._due.clear()  # first: whoever closes or queues meanwhile sets it again
+            closing = self._closing.is_set()
             if not self._flush():
                 self._due.set()
-            if closing:
-                return
