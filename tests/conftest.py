@@ -1,6 +1,7 @@
 """What tests of every part share."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from tests.support.ledgers import Bench
 from tests.support.softhsm import SoftHsm, make_softhsm
 
 SPARE_TOKENS = ("signgate-scratch", "signgate-pin", "signgate-twin", "signgate-twin")
+
+# A script's background ignores Ctrl-C, and so would whatever the tests start and interrupt there.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # On a shared machine an example may take any time; what is slow shows in a benchmark.
 settings.register_profile(
