@@ -87,7 +87,7 @@ def _ratio(times: Times, subject: Subject) -> float:
 def further(rounds: Sequence[Round], calm: Calm) -> dict[str, float]:
     """Return by name how slow the machine was at worst while it counted, and at all."""
     return {
-        f"alone: slowest loop of arithmetic {when}, over the fastest": max(paces) / calm.best
+        f"alone: slowest loop {when}, over the fastest": max(paces) / calm.best
         for when, paces in (
             ("that counts", [times.calm[PACE] for times in rounds]),
             ("of all", [times.every[PACE] for times in rounds]),
