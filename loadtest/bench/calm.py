@@ -10,7 +10,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 NEAR = 1.1  # of the fastest loop: nobody else was there
 TRIES, LAPS = 2, 5  # of the loop: about 0.3 ms a lap
@@ -20,10 +20,13 @@ _NUMBERS = [float(number) for number in range(60_000)]
 random.Random(0).shuffle(_NUMBERS)  # noqa: S311 - no secret
 
 
-class Timed(NamedTuple):
-    """What was measured, and how long the loop took around it, both in seconds."""
+T = TypeVar("T")
 
-    seconds: Sequence[float]
+
+class Timed(NamedTuple, Generic[T]):
+    """What was measured, and how many seconds the loop took around it."""
+
+    value: T
     pace: float
 
 
@@ -33,20 +36,20 @@ class Calm:
     def __init__(self) -> None:
         self.best = math.inf
 
-    def timed(self, measure: Callable[[], Sequence[float]]) -> Timed:
-        """Measure something that gives seconds, with the loop around it."""
+    def timed(self, measure: Callable[[], T]) -> Timed[T]:
+        """Measure something, with the loop around it."""
         before = pace()
-        seconds = measure()
+        value = measure()
         after = pace()
         self.best = min(self.best, before, after)
-        return Timed(seconds, max(before, after))
+        return Timed(value, max(before, after))
 
-    def is_enough(self, found: Sequence[Timed], number: int) -> bool:
+    def is_enough(self, found: Sequence[Timed[T]], number: int) -> bool:
         """Whether the machine was left alone during so many of them."""
         return sum(each.pace <= NEAR * self.best for each in found) >= number
 
 
-def calmest(found: Sequence[Timed], number: int) -> list[Timed]:
+def calmest(found: Sequence[Timed[T]], number: int) -> list[Timed[T]]:
     """Return so many measurements, those with the fastest loops first."""
     return sorted(found, key=lambda each: each.pace)[:number]
 

@@ -61,6 +61,7 @@ class Run:
         self._size = size
         self._directory = directory
         self._console = console
+        self._calm = Calm()
         self.outcome = Outcome(report.host())
 
     def measure(self, parts: Iterable[str]) -> None:
@@ -87,17 +88,16 @@ class Run:
         self.outcome.figures += ratios.figures(self.outcome.rounds)
 
     def _latency(self, bench: Bench) -> None:
-        calm = Calm()
         size = self._size
-        rounds = [latency.one_round(bench, size.repeats, calm) for _ in range(size.rounds)]
+        rounds = [latency.one_round(bench, size.repeats, self._calm) for _ in range(size.rounds)]
         self.outcome.latencies += [times.calm for times in rounds]
         self.outcome.every_latency += [times.every for times in rounds]
         self.outcome.figures += latency.figures(rounds)
-        self.outcome.further |= latency.further(rounds, calm)
+        self.outcome.further |= latency.further(rounds, self._calm)
 
     def _growth(self, bench: Bench) -> None:
         with ExitStack() as stack:
-            everything = Growth(stack, bench, self._directory, self._size.extent)
+            everything = Growth(stack, bench, self._directory, self._size.extent, self._calm)
             for number in range(self._size.rounds):
                 samples = everything.one_round(self._size.seconds)
                 self.outcome.growth.append(self._shown(number, samples))

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from deploy.dev.environment import Environment
 from loadtest.bench import ledgers, signers
+from loadtest.bench.calm import Calm
 from loadtest.bench.ledgers import Point
 from loadtest.bench.messages import Load
 from loadtest.bench.ratios import ONE, Bench
@@ -68,8 +69,11 @@ class Growth:
         started: CPU seconds of each start of a signer, turn by turn, by the number of its keys.
     """
 
-    def __init__(self, stack: ExitStack, bench: Bench, directory: Path, extent: Range) -> None:
+    def __init__(
+        self, stack: ExitStack, bench: Bench, directory: Path, extent: Range, calm: Calm
+    ) -> None:
         self._bench = bench
+        self._calm = calm
         self._extent = extent
         (directory / "ledgers").mkdir()
         self._ledger: Remote[Sample] = stack.enter_context(
@@ -121,7 +125,7 @@ class Growth:
         yield "whole", self._bench.load(self._bench.load_of(P256, "batch", ONE), seconds)
         for loads in (self._over_keys(), *self._over_connections()):
             with self._bench.loads(loads) as measures:
-                yield from in_turns(measures, OFTEN * seconds)
+                yield from in_turns(measures, OFTEN * seconds, self._calm)
         long = self._bench.load_of(ETHEREUM, "batch", ONE)
         for kib, payload in ((0, "transfer"), (1, "transfer-1k"), (16, "transfer-16k")):
             calls = min(long.batch, 16)  # 64 of 16 KiB would be a megabyte a call

@@ -16,6 +16,7 @@ DRAWN = 6  # turns at most for each that counts
 PACE = "pace"
 SECONDS = 0.1  # of the token's loop
 
+Seconds = Sequence[float]
 Times = dict[str, float]
 """Medians in seconds by ``SUBJECT/WHAT``, and of ``sync``.
 
@@ -35,7 +36,7 @@ def one_round(bench: Bench, repeats: int, calm: Calm) -> Round:
 
     Where that does not come, those count during which it was most so.
     """
-    found: dict[str, list[Timed]] = {}
+    found: dict[str, list[Timed[Seconds]]] = {}
     for turn in range(repeats * DRAWN):
         if turn >= repeats and all(calm.is_enough(each, repeats) for each in found.values()):
             break
@@ -45,7 +46,7 @@ def one_round(bench: Bench, repeats: int, calm: Calm) -> Round:
     return Round(_times(counted), _times(found))
 
 
-def _turn(bench: Bench) -> Iterator[tuple[str, Callable[[], Sequence[float]]]]:
+def _turn(bench: Bench) -> Iterator[tuple[str, Callable[[], Seconds]]]:
     yield "sync", partial(bench.alone.call, "sync", bench.directory)
     for subject in SUBJECTS:
         yield f"{subject.name}/token", partial(_token, bench, subject)
@@ -59,9 +60,9 @@ def _token(bench: Bench, subject: Subject) -> list[float]:
     return [sample.seconds / sample.count]
 
 
-def _times(found: Mapping[str, Sequence[Timed]]) -> Times:
+def _times(found: Mapping[str, Sequence[Timed[Seconds]]]) -> Times:
     medians = {
-        name: statistics.median(seconds for measured in each for seconds in measured.seconds)
+        name: statistics.median(seconds for measured in each for seconds in measured.value)
         for name, each in found.items()
     }
     return medians | {PACE: max(measured.pace for each in found.values() for measured in each)}

@@ -40,7 +40,7 @@ from loadtest.bench.ratios import BARE, ONE, Bench
 from loadtest.bench.remote import Remote
 from loadtest.bench.sample import Sample
 from loadtest.bench.subjects import ED25519, P256, SUBJECTS, Subject
-from loadtest.bench.turns import TURNS, in_turns
+from loadtest.bench.turns import DRAWN, TURNS, in_turns
 from loadtest.bench.verdict import Figure
 from loadtest.errors import LoadtestError
 from loadtest.target import Target
@@ -186,7 +186,7 @@ def test_the_loop_goes_around_each_measurement() -> None:
     cores, quiet = os.sched_getaffinity(0), Calm()
     found = quiet.timed(lambda: [1.0])
     assert os.sched_getaffinity(0) == cores
-    assert found.seconds == [1.0]
+    assert found.value == [1.0]
     assert 0 < quiet.best <= found.pace < 1
 
 
@@ -296,8 +296,11 @@ def test_a_prefilled_ledger_is_a_real_one(tmp_path: Path) -> None:
     assert opened.measure(1).count == 64
 
 
-def test_what_becomes_slower_with_time_does_so_for_all_measurements() -> None:
+def test_what_becomes_slower_with_time_does_so_for_all_measurements(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Those that cost the same come out the same, though each turn costs more than the last."""
+    monkeypatch.setattr(calm, "pace", lambda: 1.0)
     turns: list[int] = []
 
     def measure(number: int, seconds: float) -> Sample:
@@ -305,7 +308,7 @@ def test_what_becomes_slower_with_time_does_so_for_all_measurements() -> None:
         return Sample(number, seconds, float(len(turns)))
 
     measures = {str(number): partial(measure, number) for number in (1, 10, 500)}
-    found = dict(in_turns(measures, 3.0))
+    found = dict(in_turns(measures, 3.0, Calm()))
     assert turns == [1, 10, 500, 500, 10, 1] * (TURNS // 2)
     assert {name: sample.count for name, sample in found.items()} == {
         name: int(name) * TURNS for name in measures
@@ -314,11 +317,35 @@ def test_what_becomes_slower_with_time_does_so_for_all_measurements() -> None:
     assert [sample.seconds for sample in found.values()] == pytest.approx([3.0] * 3)
 
 
+def test_turns_count_during_which_the_machine_was_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Others are made up for, there and back alike, but not for ever."""
+    times: list[float] = []
+
+    def measure(seconds: float) -> Sample:
+        times.append(1.0)
+        return Sample(1, seconds, 1.0 if quiet() else 100.0)
+
+    def quiet() -> bool:
+        return len(times) >= 2 * 4 * len(measures)  # neighbours leave after four of each way
+
+    monkeypatch.setattr(calm, "pace", lambda: 1.0 if quiet() or not times else 2.0)
+    measures = {"one": measure, "two": measure}
+    found = dict(in_turns(measures, 3.0, Calm()))
+    assert len(times) == 2 * (4 + TURNS // 2) * len(measures)
+    assert {sample.cpu_seconds for sample in found.values()} == {TURNS}
+    monkeypatch.setattr(calm, "pace", lambda: 1.0 if not times else 2.0)
+    times.clear()
+    assert all(sample.count == TURNS for _, sample in in_turns(measures, 3.0, Calm()))
+    assert len(times) == TURNS * DRAWN * len(measures)
+
+
 def test_every_axis_of_growth_is_measured(bench: Bench, tmp_path: Path) -> None:
     """Each point gives a sample, and each axis a figure for every size after its first."""
     extent = Range((1, 2), (1, 2), (1000, 1001), (2,), (1, 40), starts=2)
     with ExitStack() as stack:
-        everything = Growth(stack, bench, tmp_path, extent)
+        everything = Growth(stack, bench, tmp_path, extent, Calm())
         samples = dict(everything.one_round(0.2))
     assert all(item.count for item in samples.values())
     assert [len(seconds) for seconds in everything.started.values()] == [extent.starts]
