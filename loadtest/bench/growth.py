@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,10 +20,10 @@ from loadtest.bench.subjects import ETHEREUM, P256
 from loadtest.bench.turns import in_turns
 from loadtest.bench.verdict import Figure
 
+LEDGER_AXES = ("grants", "limits", "records")
 FLAT = 1.1  # of the least to the most
 LINEAR = 1.5  # of starts, which are few, so that chance has its share
 PER_KIB_US = 20.0  # for each further KiB of payload: hashing, TLS and decoding are not free
-BATCHES = 100  # so many that a checkpoint of the write-ahead log is among them
 A_SECOND = 2000  # signatures of a signer, at least
 OFTEN = 3  # times as long, where a tenth must be told from nothing
 
@@ -46,6 +47,7 @@ class Range:
             them as the first one has, the next batch the next.
         connections: from one client, each used in turn; as many calls under way over all.
         starts: of each signer that holds many keys, in turns.
+        batches: in one turn of a ledger; so many that a checkpoint of its log is among them.
     """
 
     grants: tuple[int, ...] = (1, 10, 100, 1000)
@@ -54,9 +56,10 @@ class Range:
     keys: tuple[int, ...] = (10, 1000, 10_000)
     connections: tuple[int, ...] = (1, 10, 100, 500)
     starts: int = 3
+    batches: int = 100
 
 
-QUICK = Range((1, 1000), (1, 1000), (1000, 100_000), (10, 100), (1, 100), starts=1)
+QUICK = Range((1, 1000), (1, 1000), (1000, 100_000), (10, 100), (1, 100), starts=1, batches=10)
 
 
 class Growth:
@@ -92,8 +95,9 @@ class Growth:
             with ExitStack() as turn:
                 self._start(turn, filled)
         self._holding = self._start(stack, filled)
-        for point in self._points():
-            self._ledger.call(point, 0)
+        for axis in LEDGER_AXES:
+            for size in getattr(extent, axis):
+                self._ledger.call((axis, size), 0)
         for keys in extent.keys:  # each signs for the first time
             bench.load(self._load_over(keys), keys / A_SECOND)
 
@@ -113,15 +117,16 @@ class Growth:
         names = tuple(signers.key_names(keys))
         return replace(batch, target=self._holding[keys].target, keys=names, public_keys=())
 
-    def _points(self) -> Iterator[Point]:
-        for axis in ("grants", "limits", "records"):
-            for size in getattr(self._extent, axis):
-                yield axis, size
+    def _decided(self, point: Point, _seconds: float) -> Sample:
+        """Measure a ledger by whole batches, however long they take."""
+        return self._ledger.call(point, self._extent.batches)
 
     def one_round(self, seconds: float) -> Iterator[tuple[str, Sample]]:
         """Measure every point once."""
-        for axis, size in self._points():
-            yield _name(axis, size), self._ledger.call((axis, size), BATCHES)
+        for axis in LEDGER_AXES:
+            points = {_name(axis, size): (axis, size) for size in getattr(self._extent, axis)}
+            decided = {name: partial(self._decided, point) for name, point in points.items()}
+            yield from in_turns(decided, seconds, self._calm)
         yield "whole", self._bench.load(self._bench.load_of(P256, "batch", ONE), seconds)
         for loads in (self._over_keys(), *self._over_connections()):
             with self._bench.loads(loads) as measures:
@@ -152,7 +157,7 @@ class Growth:
         """Compare each axis's points with its first."""
         found = [
             figure
-            for axis in ("grants", "limits", "records")
+            for axis in LEDGER_AXES
             for figure in _against_first(axis, getattr(self._extent, axis), rounds, _added)
         ]
         found += _against_first("keys", self._extent.keys, rounds, _ratio)

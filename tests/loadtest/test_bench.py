@@ -343,7 +343,7 @@ def test_turns_count_during_which_the_machine_was_left_alone(
 
 def test_every_axis_of_growth_is_measured(bench: Bench, tmp_path: Path) -> None:
     """Each point gives a sample, and each axis a figure for every size after its first."""
-    extent = Range((1, 2), (1, 2), (1000, 1001), (2,), (1, 40), starts=2)
+    extent = Range((1, 2), (1, 2), (1000, 1001), (2,), (1, 40), starts=2, batches=2)
     with ExitStack() as stack:
         everything = Growth(stack, bench, tmp_path, extent, Calm())
         samples = dict(everything.one_round(0.2))
