@@ -9,7 +9,7 @@ import math
 import os
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 NEAR = 1.1  # of the fastest loop: nobody else was there
@@ -28,30 +28,6 @@ class Timed(NamedTuple, Generic[T]):
 
     value: T
     pace: float
-
-
-class Calm:
-    """Judges the measurements of a run by the fastest loop in it, ``best`` seconds."""
-
-    def __init__(self) -> None:
-        self.best = math.inf
-
-    def timed(self, measure: Callable[[], T]) -> Timed[T]:
-        """Measure something, with the loop around it."""
-        before = pace()
-        value = measure()
-        after = pace()
-        self.best = min(self.best, before, after)
-        return Timed(value, max(before, after))
-
-    def is_enough(self, found: Sequence[Timed[T]], number: int) -> bool:
-        """Whether the machine was left alone during so many of them."""
-        return sum(each.pace <= NEAR * self.best for each in found) >= number
-
-
-def calmest(found: Sequence[Timed[T]], number: int) -> list[Timed[T]]:
-    """Return so many measurements, those with the fastest loops first."""
-    return sorted(found, key=lambda each: each.pace)[:number]
 
 
 def pace() -> float:
@@ -73,3 +49,45 @@ def _loop() -> float:
     for _ in range(LAPS):
         sum(_NUMBERS)
     return time.perf_counter() - began
+
+
+class Calm:
+    """Judges the measurements of a run by the fastest loop in it, ``best`` seconds.
+
+    ``pace`` times the loop.
+    """
+
+    def __init__(self, pace: Callable[[], float] = pace) -> None:
+        self._pace = pace
+        self.best = math.inf
+
+    def timed(self, measure: Callable[[], T]) -> Timed[T]:
+        """Measure something, with the loop around it."""
+        before = self._pace()
+        value = measure()
+        after = self._pace()
+        self.best = min(self.best, before, after)
+        return Timed(value, max(before, after))
+
+    def enough(
+        self, take: Callable[[], Mapping[str, Timed[T]]], number: int, most: int
+    ) -> dict[str, list[Timed[T]]]:
+        """Take measurements, by name, until the machine was left alone for so many of each.
+
+        At least ``number`` are taken of each, and ``most`` where that does not come.
+        """
+        found: dict[str, list[Timed[T]]] = {}
+        for taken in range(most):
+            if taken >= number and all(self._is_calm(each, number) for each in found.values()):
+                break
+            for name, measured in take().items():
+                found.setdefault(name, []).append(measured)
+        return found
+
+    def _is_calm(self, found: Sequence[Timed[T]], number: int) -> bool:
+        return sum(each.pace <= NEAR * self.best for each in found) >= number
+
+
+def calmest(found: Sequence[Timed[T]], number: int) -> list[Timed[T]]:
+    """Return so many measurements, those with the fastest loops first."""
+    return sorted(found, key=lambda each: each.pace)[:number]

@@ -36,12 +36,11 @@ def one_round(bench: Bench, repeats: int, calm: Calm) -> Round:
 
     Where that does not come, those count during which it was most so.
     """
-    found: dict[str, list[Timed[Seconds]]] = {}
-    for turn in range(repeats * DRAWN):
-        if turn >= repeats and all(calm.is_enough(each, repeats) for each in found.values()):
-            break
-        for name, measure in _turn(bench):
-            found.setdefault(name, []).append(calm.timed(measure))
+
+    def turn() -> dict[str, Timed[Seconds]]:
+        return {name: calm.timed(measure) for name, measure in _turn(bench)}
+
+    found = calm.enough(turn, repeats, repeats * DRAWN)
     counted = {name: calmest(each, repeats) for name, each in found.items()}
     return Round(_times(counted), _times(found))
 

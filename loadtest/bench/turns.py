@@ -26,15 +26,16 @@ def in_turns(
     does not come, those turns count during which it was most so.
     """
     there, half = [*measures], TURNS // 2
-    ways: tuple[list[str], ...] = there, there[::-1]
-    taken: list[list[Timed[dict[str, Sample]]]] = [[] for _ in ways]
-    for number in range(half * DRAWN):
-        if number >= half and all(calm.is_enough(each, half) for each in taken):
-            break
-        for way, each in zip(ways, taken, strict=True):
-            each.append(_one_way(measures, way, seconds / TURNS, calm))
+
+    def there_and_back() -> dict[str, Timed[dict[str, Sample]]]:
+        return {
+            "there": _one_way(measures, there, seconds / TURNS, calm),
+            "back": _one_way(measures, there[::-1], seconds / TURNS, calm),
+        }
+
+    taken = calm.enough(there_and_back, half, half * DRAWN)
     found = dict.fromkeys(measures, NOTHING)
-    for turn in (turn for each in taken for turn in calmest(each, half)):
+    for turn in (turn for each in taken.values() for turn in calmest(each, half)):
         for name, sample in turn.value.items():
             found[name] += sample
     yield from found.items()

@@ -46,7 +46,7 @@ def test_what_is_due_is_flushed_soon_and_once_more_at_the_end() -> None:
 
 def test_a_close_just_as_a_flush_begins_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else whoever closes the ledger waits for a thread that waits for ever."""
-    slow: Any = _Slow
+    slow: Any = _Slow  # by chance a thread is interrupted there once in thousands of closes
     monkeypatch.setattr("signer.ledger.flusher.threading.Event", slow)
     flusher = Flusher(lambda: True, 0.0)
     flusher.due()

@@ -3,16 +3,14 @@
 import itertools
 import json
 import math
-import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,6 @@ import grpc
 import pytest
 
 from loadtest.bench import (
-    calm,
     echo,
     gate,
     latency,
@@ -31,7 +28,7 @@ from loadtest.bench import (
     steady,
     token,
 )
-from loadtest.bench.calm import Calm, Timed, calmest
+from loadtest.bench.calm import Calm
 from loadtest.bench.closed import Client
 from loadtest.bench.growth import Growth, Range, but_for_grpc, starts
 from loadtest.bench.messages import Load, Messages
@@ -40,7 +37,6 @@ from loadtest.bench.ratios import BARE, ONE, Bench
 from loadtest.bench.remote import Remote
 from loadtest.bench.sample import Sample
 from loadtest.bench.subjects import ED25519, P256, SUBJECTS, Subject
-from loadtest.bench.turns import DRAWN, TURNS, in_turns
 from loadtest.bench.verdict import Figure
 from loadtest.errors import LoadtestError
 from loadtest.target import Target
@@ -150,46 +146,6 @@ def test_a_call_alone_and_a_sync_are_timed(bench: Bench) -> None:
     assert 1 <= counted <= every
 
 
-def test_what_counts_was_measured_while_the_machine_was_left_alone() -> None:
-    """Those with the fastest loops count, whatever came out of them."""
-    paces = (1.5, 1.0, 1.2, 1.9, 1.1, 1.3)
-    found = [Timed([10.0 - pace], pace) for pace in paces]
-    assert [each.pace for each in calmest(found, 2)] == [1.0, 1.1]
-    quiet = Calm()
-    quiet.best = 1.0
-    assert quiet.is_enough(found, 2)
-    assert not quiet.is_enough(found, 3)
-
-
-def test_calls_alone_are_measured_until_enough_were_left_alone(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """While a neighbour is there the turns go on, though not for ever; its turns do not count."""
-    turns = itertools.count(1)
-
-    def turn(_: Bench) -> Iterator[tuple[str, Callable[[], list[float]]]]:
-        number = float(next(turns))
-        yield "sync", lambda: [number]
-
-    paces = iter([1.0, 1.0, 2.0, 1.0, 1.0, 2.0, 1.0, 1.0, *[2.0] * 24])
-    monkeypatch.setattr(latency, "_turn", turn)
-    monkeypatch.setattr(calm, "pace", lambda: next(paces))
-    quiet = Calm()
-    assert latency.one_round(bench, 2, quiet).calm == {"sync": 2.5, "pace": 1.0}
-    assert next(turns) == 5
-    assert latency.one_round(bench, 2, quiet).every["pace"] == 2.0
-    assert next(turns) == 6 + 2 * latency.DRAWN
-
-
-def test_the_loop_goes_around_each_measurement() -> None:
-    """It runs before and after, and leaves the process on the cores that it had."""
-    cores, quiet = os.sched_getaffinity(0), Calm()
-    found = quiet.timed(lambda: [1.0])
-    assert os.sched_getaffinity(0) == cores
-    assert found.value == [1.0]
-    assert 0 < quiet.best <= found.pace < 1
-
-
 def sample(cpu_us: float) -> Sample:
     """Return a sample of one operation."""
     return Sample(1, 1.0, cpu_us / 1e6)
@@ -294,51 +250,6 @@ def test_a_prefilled_ledger_is_a_real_one(tmp_path: Path) -> None:
     assert [item["index"] for item in decisions] == list(range(2, 1003, 2))[: len(decisions)]
     assert {item["request_id"] for item in decisions} >= {prefill.request_id(2)}
     assert opened.measure(1).count == 64
-
-
-def test_what_becomes_slower_with_time_does_so_for_all_measurements(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Those that cost the same come out the same, though each turn costs more than the last."""
-    monkeypatch.setattr(calm, "pace", lambda: 1.0)
-    turns: list[int] = []
-
-    def measure(number: int, seconds: float) -> Sample:
-        turns.append(number)
-        return Sample(number, seconds, float(len(turns)))
-
-    measures = {str(number): partial(measure, number) for number in (1, 10, 500)}
-    found = dict(in_turns(measures, 3.0, Calm()))
-    assert turns == [1, 10, 500, 500, 10, 1] * (TURNS // 2)
-    assert {name: sample.count for name, sample in found.items()} == {
-        name: int(name) * TURNS for name in measures
-    }
-    assert len({sample.cpu_seconds for sample in found.values()}) == 1
-    assert [sample.seconds for sample in found.values()] == pytest.approx([3.0] * 3)
-
-
-def test_turns_count_during_which_the_machine_was_left_alone(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Others are made up for, there and back alike, but not for ever."""
-    times: list[float] = []
-
-    def measure(seconds: float) -> Sample:
-        times.append(1.0)
-        return Sample(1, seconds, 1.0 if quiet() else 100.0)
-
-    def quiet() -> bool:
-        return len(times) >= 2 * 4 * len(measures)  # neighbours leave after four of each way
-
-    monkeypatch.setattr(calm, "pace", lambda: 1.0 if quiet() or not times else 2.0)
-    measures = {"one": measure, "two": measure}
-    found = dict(in_turns(measures, 3.0, Calm()))
-    assert len(times) == 2 * (4 + TURNS // 2) * len(measures)
-    assert {sample.cpu_seconds for sample in found.values()} == {TURNS}
-    monkeypatch.setattr(calm, "pace", lambda: 1.0 if not times else 2.0)
-    times.clear()
-    assert all(sample.count == TURNS for _, sample in in_turns(measures, 3.0, Calm()))
-    assert len(times) == TURNS * DRAWN * len(measures)
 
 
 def test_every_axis_of_growth_is_measured(bench: Bench, tmp_path: Path) -> None:
