@@ -184,6 +184,12 @@ def test_a_stall_in_one_round_is_the_machines_and_an_error_is_not() -> None:
     assert not steady.tail(steady.UNEXPECTED, 0.0, runs).held
 
 
+def test_a_stall_takes_nothing_from_what_generator_and_signer_can_do() -> None:
+    """Each counts with its best round, so that a bad one of the signer's helps no generator."""
+    assert steady.reach([1400.0, 9000.0, 2700.0], [2900.0, 1000.0]).value == pytest.approx(9 / 2.9)
+    assert not steady.reach([8000.0, 2000.0], [2900.0, 1000.0]).held
+
+
 def test_a_single_round_knows_no_noise() -> None:
     """Spread needs two values; equal ones have none."""
     assert math.isinf(Figure("x", (1.0,), 1, rising=True).spread)
