@@ -127,7 +127,7 @@ mutate: $(INSTALLED) ## Does a test fail for each mutant of policy/: make mutate
 
 .PHONY: lock
 lock: ## Resolve the locked versions again
-	uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
+	uv pip compile -q --universal --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-header --python-version 3.11 --no-strip-extras \
 	  --group dev --extra loadtest --extra prove pyproject.toml -o requirements.lock
 
