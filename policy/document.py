@@ -21,6 +21,9 @@ from policy.rules import Policy
 from policy.shapes import Shapes
 from policy.toml import parse
 
+# Python 3.12 has frozen some objects of its own when it begins.
+_FROZEN_AT_FIRST = gc.get_freeze_count()
+
 
 def load(text: str, formats: Mapping[str, Format]) -> Policy:
     """Return the policy that a TOML document describes.
@@ -51,7 +54,7 @@ def _without_collecting() -> Iterator[None]:
 
 def _outlast() -> None:
     """Put what there is with the oldest objects: the youngest would be gone over at once."""
-    if not gc.get_freeze_count():  # what others froze stays frozen
+    if gc.get_freeze_count() <= _FROZEN_AT_FIRST:  # what others froze stays frozen
         gc.freeze()
         gc.unfreeze()
 
