@@ -55,8 +55,22 @@ def dns(name: str) -> x509.GeneralName:
 SERVER_NAMES = (dns("localhost"), x509.IPAddress(ip_address("127.0.0.1")))
 
 
+# What an authority's key is for, and nothing else (RFC 5280, section 4.2.1.3).
+SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 class Authority:
-    """Issues P-256 certificates."""
+    """Issues P-256 certificates of the profile of RFC 5280, which strict clients ask for."""
 
     def __init__(self, key: ec.EllipticCurvePrivateKey | None = None) -> None:
         self._key = key or ec.generate_private_key(ec.SECP256R1())
@@ -64,7 +78,7 @@ class Authority:
         builder = self._builder(self._name, self._key.public_key(), LIFETIME)
         builder = builder.add_extension(
             x509.BasicConstraints(ca=True, path_length=0), critical=True
-        )
+        ).add_extension(SIGNS_CERTIFICATES, critical=True)
         self._certificate = builder.sign(self._key, hashes.SHA256())
 
     @classmethod
@@ -108,7 +122,7 @@ class Authority:
         self, subject: x509.Name, public_key: ec.EllipticCurvePublicKey, lifetime: timedelta
     ) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
-        return x509.CertificateBuilder(
+        builder = x509.CertificateBuilder(
             issuer_name=self._name,
             subject_name=subject,
             public_key=public_key,
@@ -116,6 +130,9 @@ class Authority:
             not_valid_before=now - BACKDATED + min(lifetime, timedelta()),
             not_valid_after=now + lifetime,
         )
+        own = x509.SubjectKeyIdentifier.from_public_key(public_key)
+        issuers = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        return builder.add_extension(own, critical=False).add_extension(issuers, critical=False)
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
