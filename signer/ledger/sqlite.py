@@ -5,7 +5,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -146,19 +146,9 @@ class SqliteStore:
             ConfigError: it cannot be opened or is not a ledger of a known version.
         """
         try:
-            with suppress(FileExistsError):  # SQLite gives its side files the same mode
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
-            self._connection = connect(path, "rw")
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.execute("PRAGMA foreign_keys = ON")
-            # Request ids come in no order, so that nearly each touches another page.
-            self._connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-            self._connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-            self._connection.create_function("plus", 2, _plus, deterministic=True)
-            schema.migrate(self._connection)
-            self._turn = _Turn(path)
-            self._log = Log(path, CHECKPOINT_PAGES * (PAGE_BYTES + FRAME_HEADER))
+            with ExitStack() as opened:
+                self._open(path, opened)
+                self._opened = opened.pop_all()
         except (OSError, sqlite3.Error) as error:
             raise ConfigError(f"the ledger {path} cannot be opened: {error}") from None
         self._rows = self._connection.execute
@@ -168,6 +158,22 @@ class SqliteStore:
         self.proposals = Proposals(self._all)
         self.stops = Stops(self._all)
         self.holds = Holds(self._all)
+
+    def _open(self, path: Path, opened: ExitStack) -> None:
+        with suppress(FileExistsError):  # SQLite gives its side files the same mode
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+        self._connection = opened.enter_context(closing(connect(path, "rw")))
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("PRAGMA foreign_keys = ON")
+        # Request ids come in no order, so that nearly each touches another page.
+        self._connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        self._connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        self._connection.create_function("plus", 2, _plus, deterministic=True)
+        schema.migrate(self._connection)
+        self._turn = opened.enter_context(closing(_Turn(path)))
+        full = CHECKPOINT_PAGES * (PAGE_BYTES + FRAME_HEADER)
+        self._log = opened.enter_context(closing(Log(path, full)))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -306,10 +312,8 @@ class SqliteStore:
         return self._rows(sql, parameters).fetchall()
 
     def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-        self._turn.close()
-        self._log.close()
+        """Close the connection and the files beside it."""
+        self._opened.close()
 
 
 class SqliteReader:

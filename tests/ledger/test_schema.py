@@ -2,7 +2,7 @@
 
 import sqlite3
 import stat
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -144,8 +144,11 @@ def test_a_newer_file_is_refused(bench: Bench) -> None:
     with closing(sqlite3.connect(bench.path)) as connection:
         connection.execute(f"PRAGMA user_version = {len(STEPS) + 1}")
     known = len(STEPS)
-    with pytest.raises(ConfigError, match=f"schema {known + 1}; this release knows up to {known}"):
+    refusal = f"schema {known + 1}; this release knows up to {known}"
+    with pytest.raises(ConfigError, match=refusal) as refused:
         bench.open()
+    assert refused.traceback  # which would keep what was left open
+    assert not [name for name in _open_files() if name.startswith(str(bench.path))]
 
 
 def test_another_file_is_refused(bench: Bench) -> None:
@@ -156,3 +159,12 @@ def test_another_file_is_refused(bench: Bench) -> None:
     bench.path = bench.path.parent / "none" / "ledger.db"
     with pytest.raises(ConfigError, match="No such file or directory"):
         bench.open()
+
+
+def _open_files() -> list[str]:
+    """Return where this process's descriptors lead, but for those that are just closed."""
+    found = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found.append(str(descriptor.readlink()))
+    return found
